@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "tfdp/status.hpp"
+
+namespace tfdp {
+
+/// The direction of the lines along which a mask is cut into runs: COCO's RLE has a line per column, a
+/// row-major array has a line per row. Straight steps, diagonal steps and the area do not change when x and
+/// y are swapped, so nothing is ever transposed to be measured.
+enum class Axis : std::uint8_t { column, row };
+
+/// Foreground pixels begin, begin + 1, ..., end - 1 of one line.
+struct Run {
+    std::int32_t begin;
+    std::int32_t end;
+};
+
+/// A mask as runs per line.
+///
+/// Lines first_line() .. first_line() + line_count() - 1 are stored, line by line; every other line is empty.
+/// Within a line the runs are
+///   - not empty: begin < end,
+///   - ascending and maximal: end < next begin (at least one background pixel lies between them).
+/// The first and the last stored line are not empty. A mask without foreground stores no line.
+///
+/// An object is a workspace: clear() keeps its memory.
+class Runs {
+  public:
+    void clear(Axis axis) noexcept {
+        axis_ = axis;
+        first_line_ = 0;
+        runs_.clear();
+        line_begins_.clear();
+    }
+
+    /// Appends foreground pixels begin .. end - 1 of a line. Lines come in ascending order, and within a line
+    /// begin is not before the end of what is there; a run that touches the last one extends it. An empty run
+    /// is ignored.
+    void append(std::int32_t line, std::int32_t begin, std::int32_t end) {
+        if (begin >= end) {
+            return;
+        }
+        if (line_begins_.empty()) {
+            first_line_ = line;
+            line_begins_.push_back(0);
+        } else if (line == last_line()) {
+            if (runs_.back().end == begin) {
+                runs_.back().end = end;
+                return;
+            }
+        } else {
+            const auto lines = static_cast<std::size_t>(line - first_line_) + 1;
+            line_begins_.resize(lines, static_cast<std::int64_t>(runs_.size()));
+        }
+        runs_.push_back({begin, end});
+    }
+
+    [[nodiscard]] Axis axis() const noexcept { return axis_; }
+    [[nodiscard]] bool empty() const noexcept { return runs_.empty(); }
+    [[nodiscard]] std::int32_t first_line() const noexcept { return first_line_; }
+    [[nodiscard]] std::int64_t line_count() const noexcept {
+        return static_cast<std::int64_t>(line_begins_.size());
+    }
+    [[nodiscard]] std::int64_t size() const noexcept { return static_cast<std::int64_t>(runs_.size()); }
+    [[nodiscard]] const Run* data() const noexcept { return runs_.data(); }
+
+    /// Index of the first run of stored line i, 0 <= i <= line_count().
+    [[nodiscard]] std::int64_t line_begin(std::int64_t i) const noexcept {
+        const auto at = static_cast<std::size_t>(i);
+        return at < line_begins_.size() ? line_begins_[at] : size();
+    }
+
+    /// Is the pixel foreground? Both coordinates may lie outside the image. O(log runs of the line).
+    [[nodiscard]] bool contains(std::int32_t x, std::int32_t y) const noexcept;
+
+    /// Number of foreground pixels.
+    [[nodiscard]] std::int64_t pixels() const noexcept;
+
+  private:
+    [[nodiscard]] std::int32_t last_line() const noexcept {
+        return first_line_ + static_cast<std::int32_t>(line_begins_.size()) - 1;
+    }
+
+    Axis axis_ = Axis::column;
+    std::int32_t first_line_ = 0;
+    std::vector<Run> runs_;
+    std::vector<std::int64_t> line_begins_;
+};
+
+/// COCO's run lengths (background first, column-major, alternating) to runs per column. Runs of length 0 are
+/// legal anywhere. Nothing of `runs` is to be used unless the result is Status::ok.
+[[nodiscard]] Status runs_from_counts(const std::uint32_t* counts, std::int64_t n, Size size, Runs& runs);
+
+/// Runs of either axis to COCO's canonical run lengths: no run except the first has length 0. Fails with
+/// Status::rle_count_out_of_range for an image of 2^32 pixels or more: COCO's counts have 32 bits.
+[[nodiscard]] Status counts_from_runs(const Runs& runs, Size size, std::vector<std::uint32_t>& counts);
+
+/// A dense mask in which any byte other than 0 is foreground. Consecutive pixels of a line are adjacent in
+/// memory; consecutive lines are line_stride bytes apart. With axis column a line is a column (Fortran order).
+void runs_from_dense(const std::uint8_t* mask, std::ptrdiff_t line_stride, Size size, Axis axis, Runs& runs);
+
+/// The same mask cut along the other axis. The cost grows with the runs of both.
+void transpose(const Runs& runs, Runs& transposed);
+
+}  // namespace tfdp

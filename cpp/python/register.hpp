@@ -1,0 +1,11 @@
+#pragma once
+
+#include "pybind.hpp"
+
+namespace tfdp::python {
+
+void register_masks(py::module_& m);
+void register_labels(py::module_& m);
+void register_segmentations(py::module_& m);
+
+}  // namespace tfdp::python

@@ -1,0 +1,188 @@
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <system_error>
+
+namespace tfdp {
+
+/// A position in JSON text. Reading past the end gives '\0', which is no JSON token.
+class JsonCursor {
+  public:
+    explicit JsonCursor(std::string_view text) noexcept : at_(text.data()), end_(text.data() + text.size()) {}
+
+    /// The next character that is not white space, without taking it.
+    [[nodiscard]] char peek() noexcept {
+        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) {
+            ++at_;
+        }
+        return at_ != end_ ? *at_ : '\0';
+    }
+
+    /// Is there nothing left but white space?
+    [[nodiscard]] bool at_end() noexcept {
+        (void)peek();
+        return at_ == end_;
+    }
+
+    /// Takes the next character if it is the given one.
+    [[nodiscard]] bool take(char c) noexcept {
+        if (peek() != c) {
+            return false;
+        }
+        ++at_;
+        return true;
+    }
+
+    /// Takes a word such as null.
+    [[nodiscard]] bool take(std::string_view word) noexcept {
+        (void)peek();
+        if (std::string_view(at_, static_cast<std::size_t>(end_ - at_)).substr(0, word.size()) != word) {
+            return false;
+        }
+        at_ += word.size();
+        return true;
+    }
+
+    /// Takes a number, correctly rounded as by Python's float(); also NaN, Infinity and -Infinity.
+    [[nodiscard]] bool take_number(double& value) noexcept;
+
+    /// Takes a number that is written without fraction and exponent and fits into 64 bits.
+    [[nodiscard]] bool take_integer(std::int64_t& value) noexcept {
+        (void)peek();
+        const auto [stop, error] = std::from_chars(at_, end_, value);
+        if (error != std::errc() || (stop != end_ && (*stop == '.' || *stop == 'e' || *stop == 'E'))) {
+            return false;
+        }
+        at_ = stop;
+        return true;
+    }
+
+    /// Takes a string and hands each of its characters, unescaped, to `put`; one beyond 255 is handed on as 255.
+    template <class Put>
+    [[nodiscard]] bool take_string(Put put);
+
+    /// Takes any value.
+    [[nodiscard]] bool skip_value();
+
+  private:
+    [[nodiscard]] bool take_escape(std::uint32_t& c) noexcept;
+
+    const char* at_;
+    const char* end_;
+};
+
+inline bool JsonCursor::take_number(double& value) noexcept {
+    (void)peek();
+    // A number of at most 15 digits is the quotient of two doubles that are exact: it is rounded once.
+    constexpr double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    const char* p = at_;
+    const bool negative = p != end_ && *p == '-';
+    p += negative ? 1 : 0;
+    std::int64_t digits = 0;
+    const char* const first = p;
+    while (p != end_ && *p >= '0' && *p <= '9' && p - first < 16) {
+        digits = digits * 10 + (*p++ - '0');
+    }
+    std::ptrdiff_t count = p - first;
+    std::ptrdiff_t decimals = 0;
+    if (p != end_ && *p == '.') {
+        const char* const point = p++;
+        while (p != end_ && *p >= '0' && *p <= '9' && count + (p - point) < 17) {
+            digits = digits * 10 + (*p++ - '0');
+        }
+        decimals = p - point - 1;
+        count += decimals;
+    }
+    const bool ends = p == end_ || *p == ',' || *p == ']' || *p == ' ' || *p == '\n' || *p == '\r' || *p == '\t';
+    if (first != p && count <= 15 && ends) {
+        const double magnitude = static_cast<double>(digits) / powers[decimals];
+        value = negative ? -magnitude : magnitude;
+        at_ = p;
+        return true;
+    }
+    const auto [stop, error] = std::from_chars(at_, end_, value);
+    if (error == std::errc() && stop[-1] >= '0' && stop[-1] <= '9') {
+        at_ = stop;
+        return true;
+    }
+    if (error == std::errc::result_out_of_range) {
+        at_ = stop;
+        value = std::numeric_limits<double>::infinity();  // refused as a coordinate, as 1e999 is in Python
+        return true;
+    }
+    if (take("NaN") || take("Infinity") || take("-Infinity")) {
+        value = std::numeric_limits<double>::quiet_NaN();
+        return true;
+    }
+    return false;
+}
+
+template <class Put>
+bool JsonCursor::take_string(Put put) {
+    if (!take('"')) {
+        return false;
+    }
+    while (at_ != end_) {
+        std::uint32_t c = static_cast<unsigned char>(*at_++);
+        if (c == '"') {
+            return true;
+        }
+        if (c == '\\' && !take_escape(c)) {
+            return false;
+        }
+        put(static_cast<std::uint8_t>(c < 255 ? c : 255));
+    }
+    return false;
+}
+
+inline bool JsonCursor::take_escape(std::uint32_t& c) noexcept {
+    if (at_ == end_) {
+        return false;
+    }
+    switch (*at_++) {
+        case '"': c = '"'; return true;
+        case '\\': c = '\\'; return true;
+        case '/': c = '/'; return true;
+        case 'b': c = '\b'; return true;
+        case 'f': c = '\f'; return true;
+        case 'n': c = '\n'; return true;
+        case 'r': c = '\r'; return true;
+        case 't': c = '\t'; return true;
+        case 'u': {
+            if (end_ - at_ < 4) {
+                return false;
+            }
+            const auto [stop, error] = std::from_chars(at_, at_ + 4, c, 16);
+            const bool whole = error == std::errc() && stop == at_ + 4;
+            at_ += 4;
+            return whole;
+        }
+        default: return false;
+    }
+}
+
+inline bool JsonCursor::skip_value() {
+    std::int64_t depth = 0;
+    do {
+        const char c = peek();
+        if (c == '"') {
+            if (!take_string([](std::uint8_t) {})) {
+                return false;
+            }
+        } else if (c == '\0') {
+            return false;
+        } else {
+            depth += c == '[' || c == '{' ? 1 : 0;
+            depth -= c == ']' || c == '}' ? 1 : 0;
+            ++at_;
+        }
+        // A value on its own ends before the next separator.
+    } while (depth > 0 || (depth == 0 && at_ != end_ && *at_ != ',' && *at_ != '}' && *at_ != ']'));
+    return depth == 0;
+}
+
+}  // namespace tfdp

@@ -1,0 +1,57 @@
+"""Training-free dataset pruning for instance segmentation, at native speed.
+
+Names are imported on first use: ``import tfdp_fast`` itself loads neither NumPy nor Numba.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tfdp_fast.boundary import BoundaryCounts as BoundaryCounts
+    from tfdp_fast.errors import DataError as DataError
+    from tfdp_fast.errors import MaskError as MaskError
+    from tfdp_fast.errors import MissingExtraError as MissingExtraError
+    from tfdp_fast.errors import OptionError as OptionError
+    from tfdp_fast.errors import OutputError as OutputError
+    from tfdp_fast.errors import TfdpError as TfdpError
+    from tfdp_fast.masks import measure as measure
+    from tfdp_fast.masks import measure_labels as measure_labels
+    from tfdp_fast.masks import to_rle as to_rle
+    from tfdp_fast.masks import trace as trace
+    from tfdp_fast.pruning import Pruned as Pruned
+    from tfdp_fast.pruning import prune as prune
+    from tfdp_fast.scoring import ClassTotals as ClassTotals
+    from tfdp_fast.scoring import Scores as Scores
+    from tfdp_fast.scoring import score as score
+    from tfdp_fast.selection import Subset as Subset
+    from tfdp_fast.selection import select as select
+    from tfdp_fast.status import Status as Status
+
+_HOMES = {
+    "boundary": ("BoundaryCounts",),
+    "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),
+    "masks": ("measure", "measure_labels", "to_rle", "trace"),
+    "pruning": ("Pruned", "prune"),
+    "scoring": ("ClassTotals", "Scores", "score"),
+    "selection": ("Subset", "select"),
+    "status": ("Status",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [*_HOME_OF, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

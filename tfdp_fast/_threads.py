@@ -1,0 +1,41 @@
+"""Chunks on threads that live only as long as the call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from tfdp_fast.errors import OptionError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def resolve_threads(threads: int | None) -> int:
+    """Number of threads: None stands for the processors that this process may use."""
+    if threads is None:
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+    if not isinstance(threads, int) or threads is True or threads < 1:
+        raise OptionError(f"threads must be a whole number of at least 1, got {threads!r}")
+    return threads
+
+
+def map_in_order(function: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
+    """Apply a function that releases the GIL to each item and yield the results in the order of the items.
+
+    Nothing survives the call: the pool is gone when the iterator is exhausted, closed or fails, so that a
+    process may fork afterwards.
+    """
+    if threads == 1 or len(items) <= 1:
+        yield from map(function, items)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(min(threads, len(items)), thread_name_prefix="tfdp")
+    try:
+        yield from pool.map(function, items)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,345 @@
+"""Anything that is a segmentation, measured, traced or encoded in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfdp_fast import _core
+from tfdp_fast._core import FillConvention, SegmentationBatch, SegmentationKind
+from tfdp_fast._threads import map_in_order, resolve_threads
+from tfdp_fast.boundary import BoundaryCounts
+from tfdp_fast.errors import MaskError, OptionError
+from tfdp_fast.status import Status
+
+__all__ = ["Polygons", "measure", "measure_labels", "to_rle", "trace"]
+
+Polygons: TypeAlias = Literal["coco", "opencv"]
+"""How a polygon becomes a mask.
+
+``"coco"`` as pycocotools does it (``frPyObjects`` and ``merge``), which is what training frameworks see;
+``"opencv"`` as ``cv2.fillPoly`` does it with coordinates truncated to int32, boundary painted.
+"""
+
+Masks: TypeAlias = Sequence[Any] | Mapping[str, Any] | NDArray[Any]
+Size: TypeAlias = Sequence[int] | NDArray[np.integer[Any]]
+
+MAX_SIDE = 1 << 29
+"""The largest height or width that the core takes."""
+
+CHUNK = 1024
+"""Masks per task of the thread pool: large enough to make its cost disappear, small enough to share."""
+
+
+def measure(
+    masks: Masks, size: Size | None = None, *, polygons: Polygons = "coco", threads: int | None = 1
+) -> BoundaryCounts:
+    """Measure the boundary of the primary contour of each mask, exactly.
+
+    Parameters
+    ----------
+    masks : sequence or array
+        N masks: a list whose items are COCO RLE dicts (counts compressed, as ``str`` or ``bytes``, or a list
+        of integers), lists of polygons (each polygon ``[x0, y0, x1, y1, ...]`` or an array [n, 2]), dense
+        arrays [H, W], None (no pixel), or any mixture of these; or a dense array [H, W] or [N, H, W] of bool
+        or uint8 in which everything but 0 is foreground, in C or Fortran order; or one RLE dict.
+    size : (height, width) or int array [N, 2], optional
+        The size of the images in pixels. Needed for polygons; checked where a mask states its own.
+    polygons : {"coco", "opencv"}
+        How a polygon becomes a mask.
+    threads : int or None
+        Threads to use; None for all processors. The result does not depend on it.
+
+    Returns
+    -------
+    BoundaryCounts
+        Of N masks. A mask without pixels has counts of 0.
+
+    Raises
+    ------
+    MaskError
+        If a mask is malformed; the error names the first such mask by its index.
+    OptionError
+        If an argument makes no sense.
+
+    Examples
+    --------
+    >>> import tfdp_fast as tfdp
+    >>> square = [[10, 10, 20, 10, 20, 20, 10, 20]]
+    >>> counts = tfdp.measure([square], size=(40, 40))
+    >>> counts.area, counts.perimeter
+    (array([81.]), array([36.]))
+    >>> tfdp.measure([square], size=(40, 40), polygons="opencv").area
+    array([100.])
+    """
+    threads = resolve_threads(threads)
+    convention = fill_convention(polygons)
+    if is_array(masks):
+        dense = dense_masks(masks, size)
+        parts = [dense[i : i + CHUNK] for i in range(0, len(dense), CHUNK)]
+        measured = list(map_in_order(_core.measure_dense, parts, threads))
+    else:
+        objects = [masks] if isinstance(masks, Mapping) else list(masks)
+        sizes = sizes_of(size, len(objects))
+        starts = range(0, len(objects), CHUNK)
+        measured = list(
+            map_in_order(
+                lambda i: measure_batch(
+                    SegmentationBatch.from_objects(objects[i : i + CHUNK], sizes[i : i + CHUNK]), convention
+                ),
+                starts,
+                threads,
+            )
+        )
+    counts = np.concatenate([np.empty((0, 3), np.int64), *(counts for counts, _ in measured)])
+    raise_first(np.concatenate([np.empty(0, np.uint8), *(statuses for _, statuses in measured)]))
+    return BoundaryCounts.from_array(counts)
+
+
+def measure_labels(
+    label_map: NDArray[np.integer[Any]], *, background: int = 0
+) -> tuple[NDArray[np.int64], BoundaryCounts]:
+    """Measure every instance of a label map in one pass over its pixels.
+
+    Parameters
+    ----------
+    label_map : int array [H, W]
+        Each pixel holds the label of its instance; any integer dtype.
+    background : int
+        The label of the pixels that belong to no instance.
+
+    Returns
+    -------
+    labels : int64 [K]
+        The labels that occur, ascending, without the background.
+    counts : BoundaryCounts
+        Of K masks.
+
+    Raises
+    ------
+    OptionError
+        If the map does not have two dimensions, or does not hold integers that fit into int64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tfdp_fast as tfdp
+    >>> label_map = np.zeros((8, 8), np.int32)
+    >>> label_map[1:4, 1:4], label_map[5:7, 2:8] = 7, 9
+    >>> labels, counts = tfdp.measure_labels(label_map)
+    >>> labels, counts.area
+    (array([7, 9]), array([4., 5.]))
+    """
+    array = np.asarray(label_map)
+    if array.ndim != 2 or array.dtype.kind not in "iu":
+        raise OptionError(f"a label map has shape [H, W] and integers, got {array.dtype} {list(array.shape)}")
+    if array.dtype == np.uint64:
+        if array.size and array.max() > np.iinfo(np.int64).max:
+            raise OptionError("a label of the map does not fit into int64")
+        array = array.astype(np.int64)
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    labels, counts = _core.measure_labels(array, background)
+    return labels, BoundaryCounts.from_array(counts)
+
+
+def trace(mask: Any, size: Size | None = None, *, polygons: Polygons = "coco") -> list[NDArray[np.int32]]:
+    """Trace the outer contours of one mask.
+
+    The contours are those of ``cv2.findContours(mask, RETR_EXTERNAL, CHAIN_APPROX_SIMPLE)``, point by point:
+    the outer borders of the 8-connected components that do not lie inside a hole, ordered by their first
+    pixel in raster order, descending. Each starts at that pixel and goes down on its left side
+    (counterclockwise as seen in the picture). It is closed: the last point is connected with the first. Inner
+    points of horizontal, vertical and diagonal stretches are left out. The method is border following (Suzuki
+    and Abe 1985).
+
+    Parameters
+    ----------
+    mask : dict, list or array
+        One mask in any form that `measure` takes as an item of its list: an RLE dict, a list of polygons, a
+        dense array [H, W], or None.
+    size : (height, width), optional
+        The size of the image in pixels. Needed for polygons; checked where the mask states its own.
+    polygons : {"coco", "opencv"}
+        How a polygon becomes a mask.
+
+    Returns
+    -------
+    list of int32 [n, 2]
+        x and y of the pixel centres on each contour.
+
+    Raises
+    ------
+    MaskError
+        If the mask is malformed.
+
+    Examples
+    --------
+    >>> import tfdp_fast as tfdp
+    >>> tfdp.trace([[10, 10, 13, 10, 13, 13, 10, 13]], size=(40, 40))
+    [array([[10, 10],
+           [10, 12],
+           [12, 12],
+           [12, 10]], dtype=int32)]
+    """
+    batch = SegmentationBatch.from_objects([mask], sizes_of(size, 1))
+    statuses = batch.statuses.copy()
+    contours: list[NDArray[np.int32]] = []
+    for source in _sources(batch, fill_convention(polygons), statuses):
+        points, offsets, _, statuses[source.positions] = _TRACE[source.kind](*source.arguments)
+        contours = np.split(points, offsets[1:-1])[: len(offsets) - 1]
+    raise_first(statuses)
+    return contours
+
+
+def to_rle(masks: Masks, size: Size | None = None, *, polygons: Polygons = "coco") -> list[dict[str, Any]]:
+    """Encode masks as canonical compressed COCO RLE.
+
+    Parameters
+    ----------
+    masks, size, polygons
+        As in `measure`.
+
+    Returns
+    -------
+    list of dict
+        For each mask ``{"size": [height, width], "counts": str}``, equal to pycocotools' ``encode`` of it.
+
+    Raises
+    ------
+    MaskError
+        If a mask is malformed, or its image has 2**32 pixels or more.
+    OptionError
+        If an argument makes no sense, or if a mask without pixels does not say how large its image is.
+
+    Examples
+    --------
+    >>> import tfdp_fast as tfdp
+    >>> tfdp.to_rle([[[1, 1, 4, 1, 4, 3, 1, 3]]], size=(5, 5))
+    [{'size': [5, 5], 'counts': '62320O8'}]
+    """
+    from tfdp_fast.kernels.rle import encode_rle
+
+    if is_array(masks):
+        objects = list(dense_masks(masks, size))
+    else:
+        objects = [masks] if isinstance(masks, Mapping) else list(masks)
+    sizes = sizes_of(size, len(objects))
+    batch = SegmentationBatch.from_objects(objects, sizes)
+    statuses = batch.statuses.copy()
+    texts = [b""] * len(objects)
+    for source in _sources(batch, fill_convention(polygons), statuses):
+        counts, offsets, statuses[source.positions] = _ENCODE[source.kind](*source.arguments)
+        data, data_offsets = encode_rle(counts, offsets)
+        for i, (begin, end) in zip(source.positions, pairwise(data_offsets), strict=True):
+            texts[i] = data[begin:end].tobytes()
+    raise_first(statuses)
+    return [
+        {"size": size_of_mask, "counts": text.decode()}
+        for size_of_mask, text in zip(batch.sizes.tolist(), texts, strict=True)
+    ]
+
+
+def measure_batch(
+    batch: SegmentationBatch, convention: FillConvention
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Boundary counts int64 [N, 3] and statuses uint8 [N] of a batch; counts of failures are 0."""
+    statuses = batch.statuses.copy()
+    counts = np.zeros((len(statuses), 3), np.int64)
+    for source in _sources(batch, convention, statuses):
+        counts[source.positions], statuses[source.positions] = _MEASURE[source.kind](*source.arguments)
+    return counts, statuses
+
+
+class _Source(NamedTuple):
+    """The masks of one kind in a batch, as the arguments of the core's functions."""
+
+    positions: NDArray[np.int64]
+    kind: Literal["polygons", "rle"]
+    arguments: tuple[Any, ...]
+
+
+_MEASURE: dict[str, Callable[..., Any]] = {"polygons": _core.measure_polygons, "rle": _core.measure_rle}
+_TRACE: dict[str, Callable[..., Any]] = {"polygons": _core.trace_polygons, "rle": _core.trace_rle}
+_ENCODE: dict[str, Callable[..., Any]] = {"polygons": _core.encode_polygons, "rle": _core.encode_rle}
+
+
+def _sources(
+    batch: SegmentationBatch, convention: FillConvention, statuses: NDArray[np.uint8]
+) -> Iterator[_Source]:
+    """Cut a batch into its kinds, RLE decoded; masks that cannot be decoded get their status and drop out."""
+    kinds, sizes = batch.kinds, batch.sizes
+    at = np.flatnonzero(kinds == SegmentationKind.POLYGONS)
+    if at.size:
+        columns = (batch.coordinates, batch.polygon_offsets, batch.instance_offsets)
+        yield _Source(at, "polygons", (*columns, sizes[at], convention))
+    at = np.flatnonzero(kinds == SegmentationKind.RLE)
+    if at.size:
+        yield _Source(at, "rle", (batch.counts, batch.counts_offsets, sizes[at]))
+    at = np.flatnonzero(kinds == SegmentationKind.COMPRESSED_RLE)
+    if at.size:
+        # Numba is imported only where there is something to decode.
+        from tfdp_fast.kernels.rle import decode_rle
+
+        pixels = sizes[at].astype(np.int64).prod(axis=1)
+        counts, offsets, decoded = decode_rle(batch.text, batch.text_offsets, pixels)
+        statuses[at] = decoded
+        good = decoded == Status.OK  # the others own no counts
+        offsets = np.append(offsets[:-1][good], offsets[-1])
+        yield _Source(at[good], "rle", (counts, offsets, sizes[at[good]]))
+
+
+def fill_convention(polygons: str) -> FillConvention:
+    """Look a fill convention up by its name."""
+    try:
+        return {"coco": FillConvention.COCO, "opencv": FillConvention.OPENCV}[polygons]
+    except KeyError:
+        raise OptionError(f"polygons must be 'coco' or 'opencv', got {polygons!r}") from None
+
+
+def raise_first(statuses: NDArray[np.uint8]) -> None:
+    """Raise MaskError for the first mask that failed, if one did."""
+    failed = np.flatnonzero(statuses)
+    if failed.size:
+        raise MaskError(int(failed[0]), Status(int(statuses[failed[0]])))
+
+
+def is_array(masks: object) -> TypeGuard[NDArray[Any]]:
+    """Is it a NumPy array or something, such as a tensor, that turns into one?"""
+    return isinstance(masks, np.ndarray) or hasattr(masks, "__array__")
+
+
+def sizes_of(size: Size | None, n: int) -> NDArray[np.int32]:
+    """Height and width of n images, int32 [n, 2]; -1 where they are not known."""
+    if size is None:
+        return np.full((n, 2), -1, np.int32)
+    sizes = np.asarray(size)
+    if sizes.dtype.kind not in "iu" or sizes.shape not in {(2,), (n, 2)}:
+        raise OptionError(f"size must be (height, width) or an integer array [{n}, 2], got {size!r}")
+    if sizes.size and (sizes.min() < 0 or sizes.max() > MAX_SIDE):
+        raise OptionError(f"a height or a width is negative or beyond 2**29: {size!r}")
+    return np.array(np.broadcast_to(sizes, (n, 2)), dtype=np.int32, order="C")
+
+
+def dense_masks(masks: NDArray[Any], size: Size | None) -> NDArray[np.uint8]:
+    """Check dense masks; uint8 [N, H, W] whose pixels are adjacent along rows or along columns."""
+    array = np.asarray(masks)
+    if array.dtype not in (np.bool_, np.uint8):
+        raise OptionError(
+            f"a dense mask holds bool or uint8, got {array.dtype} (for a map of labels: measure_labels)"
+        )
+    if array.ndim not in {2, 3}:
+        raise OptionError(f"dense masks have shape [H, W] or [N, H, W], got {list(array.shape)}")
+    array = array.view(np.uint8)
+    if array.ndim == 2:
+        array = array[None]
+    if size is not None:
+        stated = sizes_of(size, len(array))
+        if (stated != array.shape[1:]).any():
+            raise OptionError(f"size is {size!r}, but the masks have shape {list(array.shape[1:])}")
+    if 1 not in array.strides[1:]:
+        array = np.ascontiguousarray(array)
+    return array

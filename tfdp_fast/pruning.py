@@ -1,0 +1,135 @@
+"""From a data set to the part of it that is worth training on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+
+from tfdp_fast._output import atomic_output
+from tfdp_fast._threads import resolve_threads
+from tfdp_fast.formats.coco import read_coco
+from tfdp_fast.formats.dataset import Problem
+from tfdp_fast.masks import Polygons
+from tfdp_fast.scoring import OnError, Progress, Scores, Variant, check_options, score_dataset
+from tfdp_fast.selection import Of, Subset, check_share, select
+
+__all__ = ["Pruned", "prune", "save_problems"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pruned:
+    """What `prune` did.
+
+    Attributes
+    ----------
+    subset : Subset
+        The images that are kept.
+    scores : Scores
+        Of the whole data set.
+    annotations_kept, annotations_dropped : int
+        Annotation records of the source, of whatever kind.
+    problems_path : Path or None
+        Where the annotations that were set aside are listed.
+    """
+
+    subset: Subset
+    scores: Scores
+    annotations_kept: int
+    annotations_dropped: int
+    problems_path: Path | None
+
+
+def prune(
+    source: Any,
+    destination: str | os.PathLike[str] | BinaryIO,
+    *,
+    rate: float | Fraction | None = None,
+    keep: float | Fraction | None = None,
+    k: int | None = None,
+    of: Of = "scored",
+    variant: Variant = "tfdp",
+    polygons: Polygons = "coco",
+    on_error: OnError = "raise",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Pruned:
+    """Keep the images of a data set that are most worth training on, with their annotations.
+
+    Every record that is kept is kept byte for byte, and so is everything else in the file but the records
+    that are dropped. The output appears whole or not at all.
+
+    Parameters
+    ----------
+    source : path, dict or pycocotools.coco.COCO
+        A COCO or LVIS data set; see `score`.
+    destination : path or binary file
+        Where the subset goes.
+    rate, keep, k, of
+        How many images to keep, and of which; see `select`.
+    variant, polygons, threads, progress
+        How to score; see `score`.
+    on_error : {"raise", "skip"}
+        What to do with an annotation that cannot be used: raise, or set it aside. Those that are set aside
+        are left out of the output and are listed beside it, in ``<destination>.problems.jsonl``.
+
+    Returns
+    -------
+    Pruned
+
+    Raises
+    ------
+    DataError
+        If the source, or an annotation of it, cannot be used; the error says which and why.
+    OptionError
+        If an argument makes no sense.
+    OutputError
+        If the destination cannot be written, or is the source.
+
+    Examples
+    --------
+    >>> import io, json
+    >>> import tfdp_fast as tfdp
+    >>> square, bar = [[0, 0, 9, 0, 9, 9, 0, 9]], [[0, 0, 9, 0, 9, 3, 0, 3]]
+    >>> data = {
+    ...     "images": [{"id": i, "height": 10, "width": 10} for i in (4, 2)],
+    ...     "categories": [{"id": 1, "name": "shape"}],
+    ...     "annotations": [
+    ...         {"id": 1, "image_id": 4, "category_id": 1, "segmentation": square},
+    ...         {"id": 2, "image_id": 2, "category_id": 1, "segmentation": bar},
+    ...     ],
+    ... }
+    >>> output = io.BytesIO()
+    >>> pruned = tfdp.prune(data, output, rate=0.5)
+    >>> json.loads(output.getvalue())["images"]
+    [{'id': 2, 'height': 10, 'width': 10}]
+    """
+    check_options(variant, polygons, on_error)
+    check_share(rate=rate, keep=keep, k=k, of=of)
+    threads = resolve_threads(threads)
+    dataset = read_coco(source, on_error=on_error)
+    dataset.check_destination(destination)
+    scores = score_dataset(
+        dataset, variant, polygons=polygons, on_error=on_error, threads=threads, progress=progress
+    )
+    subset = select(scores, rate=rate, keep=keep, k=k, of=of)
+    problem_rows = np.array([problem.row for problem in scores.problems], np.int64)
+    kept = dataset.write_subset(destination, subset.keep, problem_rows)
+    problems_path = None
+    if on_error == "skip" and isinstance(destination, (str, os.PathLike)):
+        problems_path = save_problems(scores.problems, destination)
+    return Pruned(subset, scores, kept, dataset.records - kept, problems_path)
+
+
+def save_problems(problems: Sequence[Problem], beside: str | os.PathLike[str]) -> Path:
+    """List problems in ``<beside>.problems.jsonl``, a JSON object a line; none at all gives an empty file."""
+    path = Path(f"{os.fspath(beside)}.problems.jsonl")
+    with atomic_output(path) as file:
+        file.write(msgspec.json.Encoder().encode_lines(problems))
+    return path

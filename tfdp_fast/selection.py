@@ -1,0 +1,188 @@
+"""Which images to keep."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfdp_fast.errors import OptionError
+from tfdp_fast.scoring import Scores
+from tfdp_fast.tables import Ids, ImageTable
+
+__all__ = ["Of", "Subset", "check_share", "select"]
+
+Of: TypeAlias = Literal["scored", "annotated", "all"]
+"""The images that a rate refers to, and that can be selected.
+
+``"scored"`` have at least one scored instance, ``"annotated"`` at least one annotation (a crowd region will
+do), ``"all"`` are all of the data set.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """The images that are kept.
+
+    Attributes
+    ----------
+    image_ids : int64 or text [k]
+        In data-set order.
+    ranking : int64 or text [k]
+        The same, best first.
+    dropped_ids : int64 or text [I - k]
+        All other images of the data set, in data-set order.
+    keep : bool [I]
+        The same by position in the data set.
+    candidates : int
+        N, the number of images that the rate refers to.
+    of : str
+        Which these are.
+    """
+
+    image_ids: Ids
+    ranking: Ids
+    dropped_ids: Ids
+    keep: NDArray[np.bool_]
+    candidates: int
+    of: Of
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    @property
+    def k(self) -> int:
+        """How many images are kept."""
+        return len(self.image_ids)
+
+    @property
+    def rate(self) -> float:
+        """The pruning rate: the share of the candidates that is dropped."""
+        return 1 - self.k / self.candidates if self.candidates else 0.0
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 in hex of the kept ids, ascending, joined with commas: equal for equal subsets."""
+        return hashlib.sha256(",".join(map(str, np.sort(self.image_ids).tolist())).encode()).hexdigest()
+
+
+def select(
+    scores: Scores,
+    *,
+    rate: float | Fraction | None = None,
+    keep: float | Fraction | None = None,
+    k: int | None = None,
+    of: Of = "scored",
+) -> Subset:
+    """Keep the images with the best scores.
+
+    Exactly one of `rate`, `keep` and `k` says how many. Shares are taken as the decimal numbers that they are
+    written as, and the number of images to keep is rounded to the nearest whole one, halves up: ``rate=0.3``
+    of 1,463 images keeps 1,024. Images of equal score are ranked in data-set order.
+
+    Parameters
+    ----------
+    scores : Scores
+        Of the data set.
+    rate : float, optional
+        The share of the N candidates to drop, 0 <= rate < 1.
+    keep : float, optional
+        The share to keep, 0 < keep <= 1.
+    k : int, optional
+        The number of images to keep, 1 <= k <= N.
+    of : {"scored", "annotated", "all"}
+        The candidates.
+
+    Returns
+    -------
+    Subset
+
+    Raises
+    ------
+    OptionError
+        If none or several of `rate`, `keep` and `k` are given, or one is out of range.
+
+    Examples
+    --------
+    >>> import tfdp_fast as tfdp
+    >>> square, bar = [[0, 0, 9, 0, 9, 9, 0, 9]], [[0, 0, 9, 0, 9, 3, 0, 3]]
+    >>> data = {
+    ...     "images": [{"id": i, "height": 10, "width": 10} for i in (4, 2)],
+    ...     "categories": [{"id": 1, "name": "shape"}],
+    ...     "annotations": [
+    ...         {"id": 1, "image_id": 4, "category_id": 1, "segmentation": square},
+    ...         {"id": 2, "image_id": 2, "category_id": 1, "segmentation": bar},
+    ...     ],
+    ... }
+    >>> subset = tfdp.select(tfdp.score(data), rate=0.5)
+    >>> subset.image_ids, subset.dropped_ids
+    (array([2]), array([4]))
+    """
+    share = check_share(rate=rate, keep=keep, k=k, of=of)
+    candidate = _candidates(scores.images, of)
+    n = int(np.count_nonzero(candidate))
+    count = _number_to_keep(share, n, of)
+    positions = np.flatnonzero(candidate)
+    best_first = positions[np.argsort(-scores.images.score[positions], kind="stable")]
+    mask = np.zeros(len(candidate), np.bool_)
+    mask[best_first[:count]] = True
+    ids = scores.images.id
+    return Subset(ids[mask], ids[best_first[:count]], ids[~mask], mask, n, of)
+
+
+def check_share(
+    *, rate: float | Fraction | None, keep: float | Fraction | None, k: int | None, of: str
+) -> Fraction | int:
+    """Check the options of `select` before anything is read: the exact share, or the number, to keep."""
+    if of not in get_args(Of):
+        raise OptionError(f"of must be 'scored', 'annotated' or 'all', got {of!r}")
+    if sum(option is not None for option in (rate, keep, k)) != 1:
+        raise OptionError("say how many images to keep: one of rate, keep and k")
+    if k is not None:
+        if not is_number(k, int, np.integer) or k < 1:
+            raise OptionError(f"k must be a whole number of at least 1, got {k!r}")
+        return int(k)
+    if rate is not None:
+        dropped = _exact("rate", rate)
+        if not 0 <= dropped < 1:
+            raise OptionError(f"rate is the share to drop, 0 <= rate < 1, got {rate}")
+        return 1 - dropped
+    kept = _exact("keep", keep)
+    if not 0 < kept <= 1:
+        raise OptionError(f"keep is the share to keep, 0 < keep <= 1 (k is a number), got {keep}")
+    return kept
+
+
+def is_number(value: object, *types: type) -> bool:
+    """Is the value of one of these types? A bool is no number."""
+    return isinstance(value, types) and not isinstance(value, bool)
+
+
+def _number_to_keep(share: Fraction | int, n: int, of: str) -> int:
+    if isinstance(share, Fraction):
+        return math.floor(n * share + Fraction(1, 2))
+    if share > n:
+        raise OptionError(f"{share} images cannot be kept: {n} are {of}")
+    return share
+
+
+def _exact(name: str, value: Any) -> Fraction:
+    """The exact decimal number that a float is written as: 0.7 is 7/10."""
+    if isinstance(value, Fraction):
+        return value
+    if not is_number(value, int, float, np.integer, np.floating) or not math.isfinite(value):
+        raise OptionError(f"{name} must be a finite number, got {value!r}")
+    return Fraction(repr(float(value)))
+
+
+def _candidates(images: ImageTable, of: Of) -> NDArray[np.bool_]:
+    if of == "all":
+        return np.ones(len(images), np.bool_)
+    # Where a score file does not say how many there are (-1), an image that has a score has an instance.
+    number = images.instances if of == "scored" else images.annotations
+    return np.not_equal(number, 0)

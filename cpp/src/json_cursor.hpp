@@ -87,6 +87,7 @@ inline bool JsonCursor::take_number(double& value) noexcept {
     while (p != end_ && *p >= '0' && *p <= '9' && p - first < 16) {
         digits = digits * 10 + (*p++ - '0');
     }
+    const bool whole_part = p != first;
     std::ptrdiff_t count = p - first;
     std::ptrdiff_t decimals = 0;
     if (p != end_ && *p == '.') {
@@ -98,18 +99,18 @@ inline bool JsonCursor::take_number(double& value) noexcept {
         count += decimals;
     }
     const bool ends = p == end_ || *p == ',' || *p == ']' || *p == ' ' || *p == '\n' || *p == '\r' || *p == '\t';
-    if (first != p && count <= 15 && ends) {
+    if (whole_part && count <= 15 && ends) {
         const double magnitude = static_cast<double>(digits) / powers[decimals];
         value = negative ? -magnitude : magnitude;
         at_ = p;
         return true;
     }
     const auto [stop, error] = std::from_chars(at_, end_, value);
-    if (error == std::errc() && stop[-1] >= '0' && stop[-1] <= '9') {
+    if (whole_part && error == std::errc() && stop[-1] >= '0' && stop[-1] <= '9') {
         at_ = stop;
         return true;
     }
-    if (error == std::errc::result_out_of_range) {
+    if (whole_part && error == std::errc::result_out_of_range) {
         at_ = stop;
         value = std::numeric_limits<double>::infinity();  // refused as a coordinate, as 1e999 is in Python
         return true;

@@ -4,14 +4,14 @@
 #include "tfdp/polygon.hpp"
 
 // pycocotools rounds the vertices to a grid of fifths of a pixel, walks every side on that grid, and toggles
-// the mask wherever the walk steps between the grid columns 5 X + 2 and 5 X + 3, the middle of pixel column X.
-// Here each side is asked directly for those steps. What decides about a rounding is written as in
+// the mask wherever the walk steps between the grid columns 5 X + 2 and 5 X + 3, the middle of pixel column
+// X. Here each side is asked directly for those steps. What decides about a rounding is written as in
 // pycocotools, operation by operation in double.
 //
 // Where pycocotools is undefined: a side of length 0 makes it convert NaN, without an effect on the mask; a
 // polygon without points reads freed memory, here it is empty; an image of 2^31 pixels or a side of 2^31 grid
-// steps overflows its int, here both are exact. A side of more than 10^8 grid steps next to the diagonal could
-// skip a grid column by rounding and lose a toggle in pycocotools; here it does not.
+// steps overflows its int, here both are exact. A side of more than 10^8 grid steps next to the diagonal
+// could skip a grid column by rounding and lose a toggle in pycocotools; here it does not.
 
 namespace tfdp {
 namespace {
@@ -35,12 +35,18 @@ struct Side {
 
 /// pycocotools walks from the smaller to the larger x or y.
 [[nodiscard]] Side reversed_if(bool condition, const Side& side) noexcept {
-    return {condition ? side.xe : side.xs, condition ? side.ye : side.ys, condition ? side.xs : side.xe,
-            condition ? side.ys : side.ye, side.first,                    side.last};
+    return {condition ? side.xe : side.xs,
+            condition ? side.ye : side.ys,
+            condition ? side.xs : side.xe,
+            condition ? side.ys : side.ye,
+            side.first,
+            side.last};
 }
 
 /// The columns whose middle lies between two positions: 5 X + 2 >= xmin and 5 X + 3 <= xmax.
-[[nodiscard]] std::int32_t first_column(std::int32_t xmin) noexcept { return pixel_from_grid(xmin); }
+[[nodiscard]] std::int32_t first_column(std::int32_t xmin) noexcept {
+    return pixel_from_grid(xmin);
+}
 [[nodiscard]] std::int32_t last_column(std::int32_t xmax, std::int32_t width) noexcept {
     return std::min(pixel_from_grid(xmax), width) - 1;
 }
@@ -75,9 +81,10 @@ void toggle_steep_side(const Side& given, std::int32_t height, Toggle toggle) {
         const auto crossed = [&](std::int64_t t) {
             return (xs + slope * static_cast<double>(t) + .5 >= border) == rightward;
         };
-        // The first grid row beyond the border: an estimate, made exact.
+        // The first grid row beyond the border: an estimate, made exact. The ends of the side stop both
+        // loops.
         auto t = static_cast<std::int64_t>((border - .5 - xs) * inverse) + 1;
-        while (t > 0 && crossed(t - 1)) {
+        while (crossed(t - 1)) {
             --t;
         }
         while (!crossed(t)) {
@@ -96,13 +103,27 @@ void toggle_side(const Side& side, std::int32_t height, Toggle toggle) {
     }
 }
 
+void exchange(std::int32_t& low, std::int32_t& high) noexcept {
+    const std::int32_t smaller = std::min(low, high);
+    high = std::max(low, high);
+    low = smaller;
+}
+
 /// A closed walk crosses the middle of a column an even number of times.
 void append_column(std::int32_t* begin, std::int32_t* end, std::int32_t column, Runs& runs) {
     if (end - begin == 2) {
         runs.append(column, std::min(begin[0], begin[1]), std::max(begin[0], begin[1]));
         return;
     }
-    std::sort(begin, end);
+    if (end - begin == 4) {
+        exchange(begin[0], begin[1]);
+        exchange(begin[2], begin[3]);
+        exchange(begin[0], begin[2]);
+        exchange(begin[1], begin[3]);
+        exchange(begin[1], begin[2]);
+    } else {
+        std::sort(begin, end);
+    }
     for (const std::int32_t* row = begin; row != end; row += 2) {
         runs.append(column, row[0], row[1]);
     }
@@ -144,7 +165,11 @@ void PolygonFiller::fill_coco(const double* coordinates, std::int64_t points, Si
     const auto for_each_side = [&](auto visit) {
         Point from = points_.back();
         for (const Point to : points_) {
-            const Side side{from.x, from.y, to.x, to.y, first_column(std::min(from.x, to.x)),
+            const Side side{from.x,
+                            from.y,
+                            to.x,
+                            to.y,
+                            first_column(std::min(from.x, to.x)),
                             last_column(std::max(from.x, to.x), size.width)};
             if (side.first <= side.last) {
                 visit(side);
@@ -155,7 +180,8 @@ void PolygonFiller::fill_coco(const double* coordinates, std::int64_t points, Si
     for_each_side([&](const Side& side) { toggles_.expect(side.first, side.last); });
     toggles_.allocate();
     for_each_side([&](const Side& side) {
-        toggle_side(side, size.height, [&](std::int32_t column, std::int32_t row) { toggles_.put(column, row); });
+        toggle_side(side, size.height,
+                    [&](std::int32_t column, std::int32_t row) { toggles_.put(column, row); });
     });
 
     for (std::int32_t column = first; column <= last; ++column) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdlib>
 #include <limits>
@@ -7,10 +8,10 @@
 
 #include "tfdp/polygon.hpp"
 
-// cv2.fillPoly paints every side as an 8-connected line, and fills between the sides by the even-odd rule with
-// x in fixed point. A side that leaves the image is clipped first, and the fill uses the slope between the
-// rounded clipped ends, so that clipping moves the interior a little; this is OpenCV's result and therefore
-// ours. (OpenCV 4.14 and 5.0 agree. Versions before 4.6 did not use the clipped ends.)
+// cv2.fillPoly paints every side as an 8-connected line, and fills between the sides by the even-odd rule
+// with x in fixed point. A side that leaves the image is clipped first, and the fill uses the slope between
+// the rounded clipped ends, so that clipping moves the interior a little; this is OpenCV's result and
+// therefore ours. (OpenCV 4.14 and 5.0 agree. Much older versions filled between the unclipped ends.)
 
 namespace tfdp {
 namespace {
@@ -20,9 +21,6 @@ constexpr std::int64_t one = std::int64_t{1} << fraction_bits;
 
 /// The place of a crossing that does not exist.
 constexpr std::int64_t nowhere = std::numeric_limits<std::int64_t>::min();
-
-/// Neutral in a union of touching runs.
-constexpr Run unpainted{std::numeric_limits<std::int32_t>::max(), std::numeric_limits<std::int32_t>::min()};
 
 struct Position {
     std::int64_t x;
@@ -43,8 +41,8 @@ enum Outside : unsigned { left_of = 1, right_of = 2, above = 4, below = 8 };
     return p.y < 0 ? above : p.y >= size.height ? below : 0U;
 }
 
-/// The way from `from` along `across` in proportion to `part` of `whole`, rounded as OpenCV does: the product
-/// may exceed 53 bits.
+/// across * part / whole, rounded as OpenCV does: in double, whose 53 bits the product may exceed, then to
+/// zero.
 [[nodiscard]] std::int64_t proportion(std::int64_t part, std::int64_t across, std::int64_t whole) noexcept {
     return static_cast<std::int64_t>(static_cast<double>(part) * static_cast<double>(across) /
                                      static_cast<double>(whole));
@@ -101,9 +99,9 @@ void paint_line(Point left, Point right, Paint paint) {
         std::int32_t error = dy - 2 * dx;
         for (std::int32_t i = 0; i <= dy; ++i, row += down) {
             paint(row, x, x + 1);
-            const bool step = error < 0;
-            x += step ? 1 : 0;
-            error += (step ? 2 * dy : 0) - 2 * dx;
+            const std::int32_t step = error < 0 ? 1 : 0;
+            x += step;
+            error += 2 * (dy & -step) - 2 * dx;
         }
         return;
     }
@@ -118,11 +116,10 @@ void paint_line(Point left, Point right, Paint paint) {
             paint(row, x, end);
             x = end;
             last += quotient;
-            rest += remainder;
-            if (rest >= 2 * dy) {
-                rest -= 2 * dy;
-                ++last;
-            }
+            rest += remainder - 2 * dy;
+            const std::int32_t borrow = rest < 0 ? 1 : 0;
+            rest += 2 * (dy & -borrow);
+            last += 1 - borrow;
         }
     }
     paint(row, x, right.x + 1);
@@ -161,31 +158,93 @@ void sort_few(std::vector<std::int64_t>& items) {
             static_cast<std::int32_t>(std::clamp<std::int64_t>(end, 0, width))};
 }
 
-/// What nearly every row is: one span between two crossings, which all painted runs touch. Else empty.
+/// A span together with the painted runs that touch it: one run. No branches on the data, here and below.
+class Hull {
+  public:
+    explicit Hull(Run inner) noexcept : inner_(inner), hull_(inner) {}
+    bool add(Run painted) noexcept {
+        const bool touches = (painted.begin <= inner_.end) & (inner_.begin <= painted.end);
+        hull_.begin = std::min(hull_.begin, touches ? painted.begin : hull_.begin);
+        hull_.end = std::max(hull_.end, touches ? painted.end : hull_.end);
+        return touches;
+    }
+    [[nodiscard]] Run run() const noexcept { return hull_; }
+
+  private:
+    Run inner_;
+    Run hull_;
+};
+
+void exchange(std::int64_t& low, std::int64_t& high) noexcept {
+    const std::int64_t smaller = std::min(low, high);
+    high = std::max(low, high);
+    low = smaller;
+}
+
+/// One span between two crossings, which all painted runs touch. False if one does not.
 template <class Trace>
-[[nodiscard]] Run one_run(const Trace* begin, const Trace* end, std::int32_t width) noexcept {
-    int crossings = 0;
-    std::int64_t left = std::numeric_limits<std::int64_t>::max();
-    std::int64_t right = nowhere;
+[[nodiscard]] bool append_hull(const Trace* begin, const Trace* end, Run inner, std::int32_t row,
+                               Runs& runs) {
+    Hull hull(inner);
+    bool all_touch = true;
     for (const Trace* trace = begin; trace != end; ++trace) {
-        const bool crosses = trace->x != nowhere;
-        crossings += crosses ? 1 : 0;
-        left = std::min(left, crosses ? trace->x : left);
-        right = std::max(right, trace->x);
+        all_touch &= hull.add(trace->painted);
     }
-    if (crossings != 2) {
-        return {0, 0};
+    if (all_touch) {
+        runs.append(row, hull.run().begin, hull.run().end);
     }
-    const Run inner = span(left, right, width);
-    Run whole = inner;
-    bool touching = true;
+    return all_touch;
+}
+
+/// Two spans, of which each painted run touches at least one.
+template <class Trace>
+[[nodiscard]] bool append_hulls(const Trace* begin, const Trace* end, Run inner_left, Run inner_right,
+                                std::int32_t row, Runs& runs) {
+    Hull left(inner_left);
+    Hull right(inner_right);
+    bool all_touch = true;
     for (const Trace* trace = begin; trace != end; ++trace) {
-        const Run run = trace->painted;
-        touching &= ((run.begin <= inner.end) & (inner.begin <= run.end)) | (run.begin > run.end);
-        whole.begin = std::min(whole.begin, run.begin);
-        whole.end = std::max(whole.end, run.end);
+        const bool touches_left = left.add(trace->painted);
+        const bool touches_right = right.add(trace->painted);
+        all_touch &= touches_left | touches_right;
     }
-    return touching ? whole : Run{0, 0};
+    if (!all_touch) {
+        return false;
+    }
+    const Run a = left.run();
+    const Run b = right.run();
+    if (b.begin <= a.end) {
+        runs.append(row, std::min(a.begin, b.begin), std::max(a.end, b.end));
+    } else {
+        runs.append(row, a.begin, a.end);
+        runs.append(row, b.begin, b.end);
+    }
+    return true;
+}
+
+/// Nearly every row has two or four crossings, and painted runs about them. False if this one is different.
+template <class Trace>
+[[nodiscard]] bool append_simple_row(const Trace* begin, const Trace* end, std::int32_t row,
+                                     std::int32_t width, Runs& runs) {
+    std::array<std::int64_t, 5> x{};
+    std::size_t crossings = 0;
+    for (const Trace* trace = begin; trace != end; ++trace) {
+        x[std::min<std::size_t>(crossings, 4)] = trace->x;
+        crossings += trace->x != nowhere ? 1 : 0;
+    }
+    if (crossings == 2) {
+        exchange(x[0], x[1]);
+        return append_hull(begin, end, span(x[0], x[1], width), row, runs);
+    }
+    if (crossings == 4) {
+        exchange(x[0], x[1]);
+        exchange(x[2], x[3]);
+        exchange(x[0], x[2]);
+        exchange(x[1], x[3]);
+        exchange(x[1], x[2]);
+        return append_hulls(begin, end, span(x[0], x[1], width), span(x[2], x[3], width), row, runs);
+    }
+    return false;
 }
 
 /// The union of the painted runs of a row and of the spans between its crossings, both ascending.
@@ -219,7 +278,8 @@ void append_union(const std::vector<std::int64_t>& painted, const std::vector<st
 void PolygonFiller::fill_opencv(const double* coordinates, std::int64_t points, Size size, Runs& runs) {
     points_.clear();
     for (std::int64_t i = 0; i < 2 * points; i += 2) {
-        points_.push_back({static_cast<std::int32_t>(coordinates[i]), static_cast<std::int32_t>(coordinates[i + 1])});
+        points_.push_back(
+            {static_cast<std::int32_t>(coordinates[i]), static_cast<std::int32_t>(coordinates[i + 1])});
     }
     const auto by_y = [](Point a, Point b) { return a.y < b.y; };
     const auto [top, bottom] = std::minmax_element(points_.begin(), points_.end(), by_y);
@@ -229,9 +289,11 @@ void PolygonFiller::fill_opencv(const double* coordinates, std::int64_t points, 
         return;
     }
     collect_edges(size);
-    store_edges(first, last);
+    store_edges(first, last, size.width);
     for (std::int32_t row = first; row <= last; ++row) {
-        append_row(row, size.width, runs);
+        if (!append_simple_row(traces_.begin(row), traces_.end(row), row, size.width, runs)) {
+            append_any_row(row, size.width, runs);
+        }
     }
 }
 
@@ -239,30 +301,7 @@ void PolygonFiller::collect_edges(Size size) {
     edges_.clear();
     Point from = points_.back();
     for (const Point to : points_) {
-        Position a{from.x, from.y};
-        Position b{to.x, to.y};
-        Edge edge{};
-        edge.whole = inside(a, size) && inside(b, size);
-        edge.painted = edge.whole || clip(a, b, size);
-        edge.left = {static_cast<std::int32_t>(a.x), static_cast<std::int32_t>(a.y)};
-        edge.right = {static_cast<std::int32_t>(b.x), static_cast<std::int32_t>(b.y)};
-        if (edge.left.x > edge.right.x) {
-            std::swap(edge.left, edge.right);
-        }
-        edge.first_row = std::max(std::min(from.y, to.y), 0);
-        edge.last_row = std::min(std::max(from.y, to.y), size.height) - 1;
-        if (edge.first_row <= edge.last_row) {
-            // Clipped ends in one row give no slope: OpenCV then takes the rows of the whole side, but not its
-            // columns.
-            const bool level = a.y == b.y;
-            const std::int64_t row_a = level ? from.y : a.y;
-            const std::int64_t row_b = level ? to.y : b.y;
-            edge.x_step = (b.x - a.x) * one / (row_b - row_a);
-            // From the upper vertex, as OpenCV does. No overflow: the slope is that of the side, but for the
-            // rounding of the ends.
-            edge.x = from.y < to.y ? a.x * one + (edge.first_row - row_a) * edge.x_step
-                                   : b.x * one + (edge.first_row - row_b) * edge.x_step;
-        }
+        const Edge edge = make_edge(from, to, size);
         if (edge.painted || edge.first_row <= edge.last_row) {
             edges_.push_back(edge);
         }
@@ -270,7 +309,36 @@ void PolygonFiller::collect_edges(Size size) {
     }
 }
 
-void PolygonFiller::store_edges(std::int32_t first, std::int32_t last) {
+PolygonFiller::Edge PolygonFiller::make_edge(Point from, Point to, Size size) noexcept {
+    Position a{from.x, from.y};
+    Position b{to.x, to.y};
+    Edge edge{};
+    edge.whole = inside(a, size) && inside(b, size);
+    edge.painted = edge.whole || clip(a, b, size);
+    edge.left = {static_cast<std::int32_t>(a.x), static_cast<std::int32_t>(a.y)};
+    edge.right = {static_cast<std::int32_t>(b.x), static_cast<std::int32_t>(b.y)};
+    if (edge.left.x > edge.right.x) {
+        std::swap(edge.left, edge.right);
+    }
+    // The interior begins in the first row of a side, and ends before its last row.
+    edge.first_row = std::max(std::min(from.y, to.y), 0);
+    edge.last_row = std::min(std::max(from.y, to.y), size.height) - 1;
+    if (edge.first_row <= edge.last_row) {
+        // Clipped ends in one row give no slope: OpenCV then takes the rows of the whole side, but still the
+        // clipped columns.
+        const bool level = a.y == b.y;
+        const std::int64_t row_a = level ? from.y : a.y;
+        const std::int64_t row_b = level ? to.y : b.y;
+        edge.x_step = (b.x - a.x) * one / (row_b - row_a);
+        // OpenCV counts from the upper vertex, which may be 2^28 rows above the image. No overflow: the slope
+        // is that of the side but for the rounding of the clipped ends, so x stays below 2^32 pixels.
+        edge.x = from.y < to.y ? a.x * one + (edge.first_row - row_a) * edge.x_step
+                               : b.x * one + (edge.first_row - row_b) * edge.x_step;
+    }
+    return edge;
+}
+
+void PolygonFiller::store_edges(std::int32_t first, std::int32_t last, std::int32_t width) {
     traces_.reset(first, last);
     for (const Edge& edge : edges_) {
         if (edge.painted) {
@@ -282,13 +350,12 @@ void PolygonFiller::store_edges(std::int32_t first, std::int32_t last) {
     }
     traces_.allocate();
     for (const Edge& edge : edges_) {
-        store_edge(edge);
+        store_edge(edge, width);
     }
 }
 
-void PolygonFiller::store_edge(const Edge& edge) {
+void PolygonFiller::store_edge(const Edge& edge, std::int32_t width) {
     if (edge.painted) {
-        // The interior begins in the first row of a side, and ends before its last row.
         const std::int32_t last_row = edge.whole ? edge.last_row : -1;
         const std::int64_t x_step = edge.right.y < edge.left.y ? -edge.x_step : edge.x_step;
         std::int64_t x = edge.x + (edge.left.y - edge.first_row) * edge.x_step;
@@ -300,22 +367,18 @@ void PolygonFiller::store_edge(const Edge& edge) {
     if (!edge.whole) {
         std::int64_t x = edge.x;
         for (std::int32_t row = edge.first_row; row <= edge.last_row; ++row, x += edge.x_step) {
-            traces_.put(row, {unpainted, x});
+            // An empty run at the end of whichever span ends in x: it touches that one and does not extend
+            // it.
+            const std::int32_t at = span(x, x, width).begin;
+            traces_.put(row, {{at, at}, x});
         }
     }
 }
 
-void PolygonFiller::append_row(std::int32_t row, std::int32_t width, Runs& runs) {
-    const Trace* const begin = traces_.begin(row);
-    const Trace* const end = traces_.end(row);
-    const Run whole = one_run(begin, end, width);
-    if (whole.begin < whole.end) {
-        runs.append(row, whole.begin, whole.end);
-        return;
-    }
+void PolygonFiller::append_any_row(std::int32_t row, std::int32_t width, Runs& runs) {
     row_painted_.clear();
     row_crossings_.clear();
-    for (const Trace* trace = begin; trace != end; ++trace) {
+    for (const Trace* trace = traces_.begin(row); trace != traces_.end(row); ++trace) {
         if (trace->painted.begin < trace->painted.end) {
             row_painted_.push_back(packed(trace->painted));
         }

@@ -98,7 +98,7 @@ class PolygonFiller {
         bool painted;
         std::int32_t first_row;  ///< the rows in which it bounds the interior: none if last_row < first_row
         std::int32_t last_row;
-        std::int64_t x;      ///< where, in the first of them, in units of 2^-16 pixel
+        std::int64_t x;       ///< where, in the first of them, in units of 2^-16 pixel
         std::int64_t x_step;  ///< from row to row
     };
 
@@ -117,10 +117,11 @@ class PolygonFiller {
     void fill_opencv(const double* coordinates, std::int64_t points, Size size, Runs& runs);
     void fill_one(const double* coordinates, std::int64_t points, Size size, FillConvention convention,
                   Runs& runs);
+    [[nodiscard]] static Edge make_edge(Point from, Point to, Size size) noexcept;
     void collect_edges(Size size);
-    void store_edges(std::int32_t first, std::int32_t last);
-    void store_edge(const Edge& edge);
-    void append_row(std::int32_t row, std::int32_t width, Runs& runs);
+    void store_edges(std::int32_t first, std::int32_t last, std::int32_t width);
+    void store_edge(const Edge& edge, std::int32_t width);
+    void append_any_row(std::int32_t row, std::int32_t width, Runs& runs);
     void keep_pieces();
     void unite_pieces(Runs& runs);
 

@@ -6,7 +6,7 @@ namespace tfdp {
 
 namespace {
 
-/// Most masks are one chain of touching runs, one per line. A chain has no hole and is one component, so the
+/// Most masks are one chain of touching runs, one per line. A chain is one component and has no hole, so the
 /// sums are all there is to it. Returns whether the mask is a chain.
 bool count_chain(const Runs& runs, BoundaryCounts& counts) noexcept {
     if (runs.size() != runs.line_count()) {
@@ -31,16 +31,12 @@ BoundaryCounts BoundaryCounter::primary(const Runs& runs) {
     if (runs.empty() || count_chain(runs, counts)) {
         return counts;
     }
-    labeller_.label(runs);
-    if (labeller_.holes() > 0) {
-        filler_.fill(runs, filled_);
-        labeller_.label(filled_);
-    }
-    const Component* primary = nullptr;
-    for (const Component& component : labeller_.components()) {
-        if (primary == nullptr || component.counts.area2 > primary->counts.area2 ||
-            (component.counts.area2 == primary->counts.area2 && component.listed_before(*primary))) {
-            primary = &component;
+    const std::vector<Outline>& outlines = finder_.find(runs);
+    const Outline* primary = &outlines.front();
+    for (const Outline& outline : outlines) {
+        if (outline.counts.area2 > primary->counts.area2 ||
+            (outline.counts.area2 == primary->counts.area2 && outline.listed_before(*primary))) {
+            primary = &outline;
         }
     }
     return primary->counts;

@@ -57,18 +57,11 @@ void follow_border(const Runs& runs, Point start, std::vector<Point>& points) {
 }  // namespace
 
 void ContourTracer::trace(const Runs& runs, Contours& contours) {
-    labeller_.label(runs);
-    const Runs* outlines = &runs;
-    if (labeller_.holes() > 0) {
-        filler_.fill(runs, filled_);
-        labeller_.label(filled_);
-        outlines = &filled_;
-    }
-    listed_ = labeller_.components();
+    listed_ = finder_.find(runs);
     std::sort(listed_.begin(), listed_.end(),
-              [](const Component& a, const Component& b) { return a.listed_before(b); });
-    for (const Component& component : listed_) {
-        follow_border(*outlines, {component.first_x, component.first_y}, contours.points);
+              [](const Outline& a, const Outline& b) { return a.listed_before(b); });
+    for (const Outline& outline : listed_) {
+        follow_border(runs, {outline.first_x, outline.first_y}, contours.points);
         contours.offsets.push_back(static_cast<std::int64_t>(contours.points.size()));
     }
 }

@@ -22,7 +22,7 @@ bool Runs::contains(std::int32_t x, std::int32_t y) const noexcept {
 }
 
 std::int64_t Runs::pixels() const noexcept {
-    return std::accumulate(runs_.begin(), runs_.end(), std::int64_t{0},
+    return std::accumulate(data(), data() + size(), std::int64_t{0},
                            [](std::int64_t sum, const Run& run) { return sum + (run.end - run.begin); });
 }
 
@@ -44,8 +44,12 @@ Status runs_from_counts(const std::uint32_t* counts, std::int64_t n, Size size, 
     for (std::int64_t i = 0; i < n; ++i) {
         y += counts[i];
         if (y >= height) {
-            x += static_cast<std::int32_t>(y / height);
-            y %= height;
+            y -= height;  // mostly the background reaches into the next column, and no further
+            ++x;
+            if (y >= height) {
+                x += static_cast<std::int32_t>(y / height);
+                y %= height;
+            }
         }
         if (++i == n) {
             break;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "tfdp/boundary_counts.hpp"
-#include "tfdp/components.hpp"
+#include "tfdp/outlines.hpp"
 #include "tfdp/runs.hpp"
 
 namespace tfdp {
@@ -36,10 +36,8 @@ class ContourTracer {
     void trace(const Runs& runs, Contours& contours);
 
   private:
-    ComponentLabeller labeller_;
-    HoleFiller filler_;
-    Runs filled_;
-    std::vector<Component> listed_;
+    OutlineFinder finder_;
+    std::vector<Outline> listed_;
 };
 
 /// The counts of one closed contour of n points whose segments are horizontal, vertical or diagonal: the

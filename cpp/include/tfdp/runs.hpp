@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tfdp/buffer.hpp"
 #include "tfdp/status.hpp"
 
 namespace tfdp {
@@ -33,6 +34,7 @@ class Runs {
     void clear(Axis axis) noexcept {
         axis_ = axis;
         first_line_ = 0;
+        last_line_ = no_line;
         runs_.clear();
         line_begins_.clear();
     }
@@ -44,17 +46,11 @@ class Runs {
         if (begin >= end) {
             return;
         }
-        if (line_begins_.empty()) {
-            first_line_ = line;
-            line_begins_.push_back(0);
-        } else if (line == last_line()) {
-            if (runs_.back().end == begin) {
-                runs_.back().end = end;
-                return;
-            }
-        } else {
-            const auto lines = static_cast<std::size_t>(line - first_line_) + 1;
-            line_begins_.resize(lines, static_cast<std::int64_t>(runs_.size()));
+        if (line != last_line_) {
+            begin_line(line);
+        } else if (runs_.back().end == begin) {
+            runs_.back().end = end;
+            return;
         }
         runs_.push_back({begin, end});
     }
@@ -62,16 +58,13 @@ class Runs {
     [[nodiscard]] Axis axis() const noexcept { return axis_; }
     [[nodiscard]] bool empty() const noexcept { return runs_.empty(); }
     [[nodiscard]] std::int32_t first_line() const noexcept { return first_line_; }
-    [[nodiscard]] std::int64_t line_count() const noexcept {
-        return static_cast<std::int64_t>(line_begins_.size());
-    }
-    [[nodiscard]] std::int64_t size() const noexcept { return static_cast<std::int64_t>(runs_.size()); }
+    [[nodiscard]] std::int64_t line_count() const noexcept { return line_begins_.size(); }
+    [[nodiscard]] std::int64_t size() const noexcept { return runs_.size(); }
     [[nodiscard]] const Run* data() const noexcept { return runs_.data(); }
 
     /// Index of the first run of stored line i, 0 <= i <= line_count().
     [[nodiscard]] std::int64_t line_begin(std::int64_t i) const noexcept {
-        const auto at = static_cast<std::size_t>(i);
-        return at < line_begins_.size() ? line_begins_[at] : size();
+        return i < line_count() ? line_begins_[i] : size();
     }
 
     /// Is the pixel foreground? Both coordinates may lie outside the image. O(log runs of the line).
@@ -81,14 +74,23 @@ class Runs {
     [[nodiscard]] std::int64_t pixels() const noexcept;
 
   private:
-    [[nodiscard]] std::int32_t last_line() const noexcept {
-        return first_line_ + static_cast<std::int32_t>(line_begins_.size()) - 1;
+    static constexpr std::int32_t no_line = -1;
+
+    void begin_line(std::int32_t line) {
+        if (last_line_ == no_line) {
+            first_line_ = line;
+            last_line_ = line - 1;
+        }
+        for (; last_line_ < line; ++last_line_) {
+            line_begins_.push_back(runs_.size());
+        }
     }
 
     Axis axis_ = Axis::column;
     std::int32_t first_line_ = 0;
-    std::vector<Run> runs_;
-    std::vector<std::int64_t> line_begins_;
+    std::int32_t last_line_ = no_line;
+    Buffer<Run> runs_;
+    Buffer<std::int64_t> line_begins_;
 };
 
 /// COCO's run lengths (background first, column-major, alternating) to runs per column. Runs of length 0 are

@@ -23,8 +23,8 @@ bool read(const std::uint8_t* data, std::size_t size, tfdp::Runs& runs) {
     counts.push_back(0);
     counts[counts.size() - (counts.size() % 2 == 1 ? 1 : 2)] =
         static_cast<std::uint32_t>(std::int64_t{height} * width - pixels);
-    return tfdp::runs_from_counts(counts.data(), static_cast<std::int64_t>(counts.size()), {height, width}, runs) ==
-           tfdp::Status::ok;
+    return tfdp::runs_from_counts(counts.data(), static_cast<std::int64_t>(counts.size()), {height, width},
+                                  runs) == tfdp::Status::ok;
 }
 
 }  // namespace

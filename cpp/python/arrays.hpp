@@ -41,11 +41,14 @@ py::array_t<T> view(const std::vector<T>& values, py::handle owner) {
     return array;
 }
 
-[[noreturn]] inline void refuse(const std::string& what) { throw py::value_error(what); }
+[[noreturn]] inline void refuse(const std::string& what) {
+    throw py::value_error(what);
+}
 
 /// Offsets [n + 1] that ascend from 0 to the end of a column: anything else would read out of bounds.
 inline void check_offsets(const Int64& offsets, py::ssize_t end, const char* name) {
-    if (offsets.ndim() != 1 || offsets.size() < 1 || offsets.at(0) != 0 || offsets.at(offsets.size() - 1) != end) {
+    if (offsets.ndim() != 1 || offsets.size() < 1 || offsets.at(0) != 0 ||
+        offsets.at(offsets.size() - 1) != end) {
         refuse(std::string(name) + " must be one-dimensional, start at 0 and end at " + std::to_string(end));
     }
     const std::int64_t* const o = offsets.data();

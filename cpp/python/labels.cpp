@@ -62,7 +62,8 @@ py::tuple measure_labels(const py::array& map, std::int64_t background) {
 
 void register_labels(py::module_& m) {
     m.def("measure_labels", &measure_labels, py::arg("label_map"), py::arg("background"),
-          "Boundary counts of each label of a map [H, W] of integers: (labels int64 [K], counts int64 [K, 3]).");
+          "Boundary counts of each label of a map [H, W] of integers: (labels int64 [K], counts int64 [K, "
+          "3]).");
 }
 
 }  // namespace tfdp::python

@@ -196,8 +196,7 @@ void define(py::module_& m, const std::string& name, Sink sink, const char* doc)
     m.def((name + "_polygons").c_str(),
           [sink](const Float64& coordinates, const Int64& polygon_offsets, const Int64& instance_offsets,
                  const Int32& sizes, FillConvention convention) {
-              return sink(
-                  PolygonSource(coordinates, polygon_offsets, instance_offsets, sizes, convention));
+              return sink(PolygonSource(coordinates, polygon_offsets, instance_offsets, sizes, convention));
           },
           py::arg("coordinates").noconvert(), py::arg("polygon_offsets").noconvert(),
           py::arg("instance_offsets").noconvert(), py::arg("sizes").noconvert(), py::arg("convention"), doc);
@@ -212,17 +211,18 @@ void register_masks(py::module_& m) {
         .finalize();
     constexpr const char* measure_doc =
         "Boundary counts of the primary contour of each mask: (counts int64 [N, 3], statuses uint8 [N]).";
-    define(m, "measure", [](auto source) { return measure(std::move(source)); },
-           measure_doc);
-    m.def("measure_dense",
-          [](const py::array_t<std::uint8_t>& masks) { return measure(DenseSource(masks)); },
-          py::arg("masks").noconvert(), measure_doc);
-    define(m, "trace", [](auto source) { return trace(std::move(source)); },
-           "Outer contours of each mask: (points int32 [P, 2] of x and y, contour_offsets int64 [C + 1], "
-           "mask_offsets int64 [N + 1], statuses uint8 [N]).");
-    define(m, "encode", [](auto source) { return encode(std::move(source)); },
-           "Canonical COCO run lengths of each mask: (counts uint32 [M], offsets int64 [N + 1], statuses uint8 "
-           "[N]).");
+    define(m, "measure", [](auto source) { return measure(std::move(source)); }, measure_doc);
+    m.def(
+        "measure_dense", [](const py::array_t<std::uint8_t>& masks) { return measure(DenseSource(masks)); },
+        py::arg("masks").noconvert(), measure_doc);
+    define(
+        m, "trace", [](auto source) { return trace(std::move(source)); },
+        "Outer contours of each mask: (points int32 [P, 2] of x and y, contour_offsets int64 [C + 1], "
+        "mask_offsets int64 [N + 1], statuses uint8 [N]).");
+    define(
+        m, "encode", [](auto source) { return encode(std::move(source)); },
+        "Canonical COCO run lengths of each mask: (counts uint32 [M], offsets int64 [N + 1], statuses uint8 "
+        "[N]).");
 }
 
 }  // namespace tfdp::python

@@ -10,9 +10,13 @@ namespace tfdp::python {
 
 namespace {
 
-bool is_sequence(py::handle object) noexcept { return PyList_Check(object.ptr()) || PyTuple_Check(object.ptr()); }
+bool is_sequence(py::handle object) noexcept {
+    return PyList_Check(object.ptr()) || PyTuple_Check(object.ptr());
+}
 
-bool is_array(py::handle object) { return py::isinstance<py::array>(object); }
+bool is_array(py::handle object) {
+    return py::isinstance<py::array>(object);
+}
 
 /// Is it an array of integers or of floating-point numbers? Booleans and objects are not coordinates.
 bool is_numeric(const py::array& array) {
@@ -164,7 +168,8 @@ Status take_rle(py::handle rle, SegmentationBatch& batch, SegmentationKind& kind
 
 /// A dense mask [H, W] of bool or uint8, any strides.
 Status take_dense(const py::array& array, SegmentationBatch& batch, Size& size) {
-    const bool flags = py::isinstance<py::array_t<bool>>(array) || py::isinstance<py::array_t<std::uint8_t>>(array);
+    const bool flags =
+        py::isinstance<py::array_t<bool>>(array) || py::isinstance<py::array_t<std::uint8_t>>(array);
     if (!flags || array.ndim() != 2) {
         return Status::segmentation_type;
     }
@@ -189,7 +194,8 @@ void append_object(py::handle object, Size image, SegmentationBatch& batch) {
     if (PyDict_Check(object.ptr())) {
         status = take_rle(object, batch, kind, own);
     } else if (is_sequence(object)) {
-        kind = PySequence_Fast_GET_SIZE(object.ptr()) > 0 ? SegmentationKind::polygons : SegmentationKind::empty;
+        kind =
+            PySequence_Fast_GET_SIZE(object.ptr()) > 0 ? SegmentationKind::polygons : SegmentationKind::empty;
         status = for_each_item(object, [&](py::handle polygon) { return take_polygon(polygon, batch); });
     } else if (is_array(object)) {
         kind = SegmentationKind::rle;
@@ -277,23 +283,26 @@ Int64 spans_of(const py::list& pieces, const py::object& text) {
 
 /// Binds a column as a read-only array that keeps the batch alive.
 template <class T>
-void column(py::class_<SegmentationBatch>& batch, const char* name, std::vector<T> SegmentationBatch::*member,
-            const char* doc) {
+void column(py::class_<SegmentationBatch>& batch, const char* name,
+            std::vector<T> SegmentationBatch::* member, const char* doc) {
     batch.def_property_readonly(
-        name, [member](const py::object& self) { return view(self.cast<SegmentationBatch&>().*member, self); },
+        name,
+        [member](const py::object& self) { return view(self.cast<SegmentationBatch&>().*member, self); },
         doc);
 }
 
 }  // namespace
 
 void register_segmentations(py::module_& m) {
-    py::native_enum<SegmentationKind>(m, "SegmentationKind", "enum.IntEnum", "What a segmentation is written as.")
+    py::native_enum<SegmentationKind>(m, "SegmentationKind", "enum.IntEnum",
+                                      "What a segmentation is written as.")
         .value("EMPTY", SegmentationKind::empty)
         .value("POLYGONS", SegmentationKind::polygons)
         .value("COMPRESSED_RLE", SegmentationKind::compressed_rle)
         .value("RLE", SegmentationKind::rle)
         .finalize();
-    py::class_<SegmentationBatch> batch(m, "SegmentationBatch", "The segmentations of N instances, as columns.");
+    py::class_<SegmentationBatch> batch(m, "SegmentationBatch",
+                                        "The segmentations of N instances, as columns.");
     batch.def_static("from_objects", &from_objects, py::arg("segmentations"), py::arg("sizes").noconvert(),
                      "From Python objects and the images' sizes int32 [N, 2] (-1, -1: not known).");
     batch.def_static("from_json", &from_json, py::arg("text"), py::arg("spans").noconvert(),
@@ -306,7 +315,8 @@ void register_segmentations(py::module_& m) {
             return view(self.cast<SegmentationBatch&>().sizes, self).attr("reshape")(-1, 2);
         },
         "int32 [N, 2]: height and width.");
-    column(batch, "coordinates", &SegmentationBatch::coordinates, "float64: x0, y0, x1, ... of all polygons.");
+    column(batch, "coordinates", &SegmentationBatch::coordinates,
+           "float64: x0, y0, x1, ... of all polygons.");
     column(batch, "polygon_offsets", &SegmentationBatch::polygon_offsets, "int64 [P + 1] into coordinates.");
     column(batch, "instance_offsets", &SegmentationBatch::instance_offsets, "int64 into the polygons.");
     column(batch, "text", &SegmentationBatch::text, "uint8: compressed counts.");

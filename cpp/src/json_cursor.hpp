@@ -60,7 +60,8 @@ class JsonCursor {
         return true;
     }
 
-    /// Takes a string and hands each of its characters, unescaped, to `put`; one beyond 255 is handed on as 255.
+    /// Takes a string and hands each of its characters, unescaped, to `put`; one beyond 255 is handed on as
+    /// 255.
     template <class Put>
     [[nodiscard]] bool take_string(Put put);
 
@@ -77,8 +78,8 @@ class JsonCursor {
 inline bool JsonCursor::take_number(double& value) noexcept {
     (void)peek();
     // A number of at most 15 digits is the quotient of two doubles that are exact: it is rounded once.
-    constexpr double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    constexpr double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     const char* p = at_;
     const bool negative = p != end_ && *p == '-';
     p += negative ? 1 : 0;
@@ -98,7 +99,8 @@ inline bool JsonCursor::take_number(double& value) noexcept {
         decimals = p - point - 1;
         count += decimals;
     }
-    const bool ends = p == end_ || *p == ',' || *p == ']' || *p == ' ' || *p == '\n' || *p == '\r' || *p == '\t';
+    const bool ends =
+        p == end_ || *p == ',' || *p == ']' || *p == ' ' || *p == '\n' || *p == '\r' || *p == '\t';
     if (whole_part && count <= 15 && ends) {
         const double magnitude = static_cast<double>(digits) / powers[decimals];
         value = negative ? -magnitude : magnitude;
@@ -145,14 +147,30 @@ inline bool JsonCursor::take_escape(std::uint32_t& c) noexcept {
         return false;
     }
     switch (*at_++) {
-        case '"': c = '"'; return true;
-        case '\\': c = '\\'; return true;
-        case '/': c = '/'; return true;
-        case 'b': c = '\b'; return true;
-        case 'f': c = '\f'; return true;
-        case 'n': c = '\n'; return true;
-        case 'r': c = '\r'; return true;
-        case 't': c = '\t'; return true;
+        case '"':
+            c = '"';
+            return true;
+        case '\\':
+            c = '\\';
+            return true;
+        case '/':
+            c = '/';
+            return true;
+        case 'b':
+            c = '\b';
+            return true;
+        case 'f':
+            c = '\f';
+            return true;
+        case 'n':
+            c = '\n';
+            return true;
+        case 'r':
+            c = '\r';
+            return true;
+        case 't':
+            c = '\t';
+            return true;
         case 'u': {
             if (end_ - at_ < 4) {
                 return false;
@@ -162,7 +180,8 @@ inline bool JsonCursor::take_escape(std::uint32_t& c) noexcept {
             at_ += 4;
             return whole;
         }
-        default: return false;
+        default:
+            return false;
     }
 }
 

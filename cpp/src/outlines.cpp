@@ -55,7 +55,8 @@ std::int64_t OutlineFinder::label_runs(const Runs& runs) {
             }
             if (other == begin || all[other].begin > run.end) {
                 labels[r] = sets_.add();
-                pieces_.push_back({counts_of_run(run), columns ? line : run.begin, columns ? run.begin : line});
+                pieces_.push_back(
+                    {counts_of_run(run), columns ? line : run.begin, columns ? run.begin : line});
                 continue;
             }
             const std::int32_t label = labels[other];
@@ -100,6 +101,12 @@ struct OutlineFinder::Gaps {
     std::int32_t* labels = nullptr;
     std::int64_t n = 0;
 
+    /// From the first run to the last; a line without runs begins after and ends before everything.
+    [[nodiscard]] Run span() const noexcept {
+        return n > 0
+                   ? Run{runs[0].begin, runs[n - 1].end}
+                   : Run{std::numeric_limits<std::int32_t>::max(), std::numeric_limits<std::int32_t>::min()};
+    }
     [[nodiscard]] bool inner(std::int64_t k) const noexcept { return k > 0 && k < n; }
     [[nodiscard]] std::int32_t label(std::int64_t k) const noexcept { return inner(k) ? labels[k] : outside; }
     [[nodiscard]] Run gap(std::int64_t k) const noexcept {
@@ -126,20 +133,26 @@ void OutlineFinder::label_gaps(const Runs& runs) {
 
 /// A gap has the label of the gaps that it shares a side with in the line before: holes are 4-connected.
 void OutlineFinder::label_gaps_of_line(const Gaps& before, const Gaps& now) {
-    if (now.n > 0) {
-        now.labels[0] = outside;
+    // Gaps of the line before that reach beyond the ends of this line are open.
+    const Run span = now.span();
+    for (std::int64_t b = 1; b < before.n && before.gap(b).begin < span.begin; ++b) {
+        (void)gap_sets_.unite(before.label(b), outside);
     }
-    if (before.n <= 1 && now.n <= 1) {
-        return;  // no inner gap on either side
+    for (std::int64_t b = before.n - 1; b > 0 && before.gap(b).end > span.end; --b) {
+        (void)gap_sets_.unite(before.label(b), outside);
     }
+    if (now.n == 0) {
+        return;
+    }
+    now.labels[0] = outside;
     std::int64_t b = 0;
-    for (std::int64_t k = 0; k <= now.n; ++k) {
+    for (std::int64_t k = 1; k < now.n; ++k) {
         const Run gap = now.gap(k);
-        std::int32_t label = now.inner(k) ? none : outside;
         BoundaryCounts counts = filled_by_gap(gap);
         while (before.gap(b).end <= gap.begin) {
             ++b;
         }
+        std::int32_t label = none;
         for (;; ++b) {
             const Run other = before.gap(b);
             if (other.begin >= gap.end) {
@@ -155,9 +168,6 @@ void OutlineFinder::label_gaps_of_line(const Gaps& before, const Gaps& now) {
             if (other.end >= gap.end) {
                 break;  // it may share a side with the next gap, too
             }
-        }
-        if (!now.inner(k)) {
-            continue;
         }
         if (label == none) {
             label = gap_sets_.add();

@@ -4,9 +4,13 @@ namespace tfdp {
 
 namespace {
 
-bool known(Size size) noexcept { return size.height != unknown_size.height || size.width != unknown_size.width; }
+bool known(Size size) noexcept {
+    return size.height != unknown_size.height || size.width != unknown_size.width;
+}
 
-bool same(Size a, Size b) noexcept { return a.height == b.height && a.width == b.width; }
+bool same(Size a, Size b) noexcept {
+    return a.height == b.height && a.width == b.width;
+}
 
 }  // namespace
 

@@ -32,10 +32,10 @@ namespace tfdp {
 
 /// Two touching runs, by the blocks that lie on both.
 ///
-/// Side by side over n > 0 pixels they have n - 1 full blocks (Q4), each of which takes back the straight steps
-/// of its two pairs. At each end, the block is a corner of three pixels (Q3), which takes back one step, or,
-/// where both runs end together, a straight step across (Q2). Side by side nowhere, the runs touch in one
-/// diagonal block (Qd).
+/// Side by side over n > 0 pixels they have n - 1 full blocks (Q4), each of which takes back the straight
+/// steps of its two pairs. At each end, the block is a corner of three pixels (Q3), which takes back one
+/// step, or, where both runs end together, a straight step across (Q2). Side by side nowhere, the runs touch
+/// in one diagonal block (Qd).
 [[nodiscard]] inline BoundaryCounts counts_of_touching(const Run& a, const Run& b) noexcept {
     const std::int64_t n = overlap_of(a, b);
     if (n == 0) {

@@ -31,7 +31,8 @@ TEST(Boundary, SimpleShapes) {
 }
 
 TEST(Boundary, HolesAndWhatIsInsideThemDoNotCount) {
-    const BoundaryCounts square = primary({"#######", "#######", "#######", "#######", "#######", "#######", "#######"});
+    const BoundaryCounts square =
+        primary({"#######", "#######", "#######", "#######", "#######", "#######", "#######"});
     EXPECT_EQ(primary({"#######", "#.....#", "#.###.#", "#.#.#.#", "#.###.#", "#.....#", "#######"}), square);
 }
 
@@ -41,7 +42,8 @@ TEST(Boundary, TheLargestAreaWins) {
 
 TEST(Boundary, AmongEqualAreasTheLastInRasterOrderWins) {
     // Both enclose one square pixel: a 2 x 2 block, and one with a diagonal tail.
-    EXPECT_EQ(primary({"##....", "##....", "......", "...##.", "...##.", ".....#"}), (BoundaryCounts{4, 2, 2}));
+    EXPECT_EQ(primary({"##....", "##....", "......", "...##.", "...##.", ".....#"}),
+              (BoundaryCounts{4, 2, 2}));
     EXPECT_EQ(primary({"##....", "##....", "..#...", "....##", "....##"}), (BoundaryCounts{4, 0, 2}));
     EXPECT_EQ(primary({"###...", "......", "...#.."}), (BoundaryCounts{0, 0, 0}));
     EXPECT_EQ(primary({"#.###"}), (BoundaryCounts{4, 0, 0}));

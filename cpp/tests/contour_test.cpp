@@ -26,18 +26,22 @@ std::vector<Points> trace(const Pixels& pixels, Axis axis) {
 
 // The expected lists are what OpenCV 5.0 returns for these masks.
 TEST(Contour, StartsAtTheFirstPixelAndGoesDown) {
-    EXPECT_EQ(trace(Pixels({"###", "###", "###"}), Axis::row), (std::vector<Points>{{{0, 0}, {0, 2}, {2, 2}, {2, 0}}}));
-    EXPECT_EQ(trace(Pixels({".#.", "###", ".#."}), Axis::row), (std::vector<Points>{{{1, 0}, {0, 1}, {1, 2}, {2, 1}}}));
+    EXPECT_EQ(trace(Pixels({"###", "###", "###"}), Axis::row),
+              (std::vector<Points>{{{0, 0}, {0, 2}, {2, 2}, {2, 0}}}));
+    EXPECT_EQ(trace(Pixels({".#.", "###", ".#."}), Axis::row),
+              (std::vector<Points>{{{1, 0}, {0, 1}, {1, 2}, {2, 1}}}));
 }
 
 TEST(Contour, PixelsAndLines) {
     EXPECT_EQ(trace(Pixels({".", "#"}), Axis::column), (std::vector<Points>{{{0, 1}}}));
     EXPECT_EQ(trace(Pixels({"####"}), Axis::column), (std::vector<Points>{{{0, 0}, {3, 0}}}));
-    EXPECT_EQ(trace(Pixels({"#.#", ".#."}), Axis::column), (std::vector<Points>{{{0, 0}, {1, 1}, {2, 0}, {1, 1}}}));
+    EXPECT_EQ(trace(Pixels({"#.#", ".#."}), Axis::column),
+              (std::vector<Points>{{{0, 0}, {1, 1}, {2, 0}, {1, 1}}}));
 }
 
 TEST(Contour, TheLastInRasterOrderComesFirst) {
-    EXPECT_EQ(trace(Pixels({"#.#", "...", "#.."}), Axis::row), (std::vector<Points>{{{0, 2}}, {{2, 0}}, {{0, 0}}}));
+    EXPECT_EQ(trace(Pixels({"#.#", "...", "#.."}), Axis::row),
+              (std::vector<Points>{{{0, 2}}, {{2, 0}}, {{0, 0}}}));
 }
 
 TEST(Contour, WhatIsInsideAHoleHasNone) {
@@ -59,7 +63,8 @@ TEST(Contour, TracingAgreesWithCountingOnRandomMasks) {
         BoundaryCounts primary;
         bool first = true;
         for (const Points& contour : contours) {
-            const BoundaryCounts counts = counts_of_contour(contour.data(), static_cast<std::int64_t>(contour.size()));
+            const BoundaryCounts counts =
+                counts_of_contour(contour.data(), static_cast<std::int64_t>(contour.size()));
             if (first || counts.area2 > primary.area2) {
                 primary = counts;
                 first = false;

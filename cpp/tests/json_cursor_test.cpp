@@ -20,9 +20,10 @@ double number(const std::string& text) {
 }
 
 TEST(JsonCursor, NumbersAreRoundedAsByStrtod) {
-    for (const char* text : {"0", "-0", "1", "12.5", "-0.1", "321.02", "0.30000000000000004", "1e22", "1.5E-3",
-                             "123456789012345", "1234567890123456", "9007199254740993", "0.000001", "5e-324",
-                             "179769313486231570000000000000000000000", "12345678901234567890.123", "1.0"}) {
+    for (const char* text :
+         {"0", "-0", "1", "12.5", "-0.1", "321.02", "0.30000000000000004", "1e22", "1.5E-3",
+          "123456789012345", "1234567890123456", "9007199254740993", "0.000001", "5e-324",
+          "179769313486231570000000000000000000000", "12345678901234567890.123", "1.0"}) {
         EXPECT_EQ(number(text), std::strtod(text, nullptr)) << text;
     }
     EXPECT_TRUE(std::signbit(number("-0.0")));
@@ -83,7 +84,8 @@ TEST(JsonCursor, StringsAreUnescaped) {
 }
 
 TEST(JsonCursor, SkipsAnyValue) {
-    for (const char* text : {"1", "\"a,]}\\\"b\"", "[1,[2,{\"a\":\"]\"}]]", "{\"a\":{\"b\":[]}}", "null", "true"}) {
+    for (const char* text :
+         {"1", "\"a,]}\\\"b\"", "[1,[2,{\"a\":\"]\"}]]", "{\"a\":{\"b\":[]}}", "null", "true"}) {
         JsonCursor json{std::string_view(text)};
         EXPECT_TRUE(json.skip_value()) << text;
         EXPECT_TRUE(json.at_end()) << text;

@@ -73,8 +73,8 @@ class Pixels {
                     const std::int32_t qx = px + dx;
                     const std::int32_t qy = py + dy;
                     const bool near = eight_connected || dx == 0 || dy == 0;
-                    if (near && qx >= 0 && qx < width_ && qy >= 0 && qy < height_ &&
-                        at(qx, qy) == at(x, y) && !component.at(qx, qy)) {
+                    if (near && qx >= 0 && qx < width_ && qy >= 0 && qy < height_ && at(qx, qy) == at(x, y) &&
+                        !component.at(qx, qy)) {
                         component.set(qx, qy, true);
                         todo.emplace_back(qx, qy);
                     }
@@ -129,10 +129,18 @@ class Pixels {
                 const bool c = at(x, y + 1);
                 const bool d = at(x + 1, y + 1);
                 switch (a + b + c + d) {
-                    case 2: (a == d ? counts.diagonal : counts.straight) += a == d ? 2 : 1; break;
-                    case 3: counts.diagonal += 1; counts.area2 += 1; break;
-                    case 4: counts.area2 += 2; break;
-                    default: break;
+                    case 2:
+                        (a == d ? counts.diagonal : counts.straight) += a == d ? 2 : 1;
+                        break;
+                    case 3:
+                        counts.diagonal += 1;
+                        counts.area2 += 1;
+                        break;
+                    case 4:
+                        counts.area2 += 2;
+                        break;
+                    default:
+                        break;
                 }
             }
         }

@@ -100,8 +100,9 @@ TEST(Segmentation, AFailureTakesNothingAwayFromTheOthers) {
 
 // Every prefix of a segmentation is malformed, and none of them is read past its end.
 TEST(Segmentation, Prefixes) {
-    for (const std::string whole : {R"([[1.5, -2e3], [7, 8, 9, 10]])", R"({"size": [10, 20], "counts": "a\\\u0041"})",
-                                    R"({"counts": [1, 2, 3], "more": [{"x": "y"}]})"}) {
+    for (const std::string whole :
+         {R"([[1.5, -2e3], [7, 8, 9, 10]])", R"({"size": [10, 20], "counts": "a\\\u0041"})",
+          R"({"counts": [1, 2, 3], "more": [{"x": "y"}]})"}) {
         EXPECT_EQ(read(whole), Status::ok);
         for (std::size_t n = 0; n < whole.size(); ++n) {
             const std::string prefix(whole.data(), n);

@@ -20,7 +20,9 @@ class Buffer {
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] const T* data() const noexcept { return data_.get(); }
     [[nodiscard]] T& back() noexcept { return data_[static_cast<std::size_t>(size_ - 1)]; }
-    [[nodiscard]] const T& operator[](std::int64_t i) const noexcept { return data_[static_cast<std::size_t>(i)]; }
+    [[nodiscard]] const T& operator[](std::int64_t i) const noexcept {
+        return data_[static_cast<std::size_t>(i)];
+    }
 
     void push_back(T value) {
         if (size_ == capacity_) {

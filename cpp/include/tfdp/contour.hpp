@@ -26,10 +26,10 @@ struct Contours {
 
 /// Traces the outer contours of a mask by following their borders (Suzuki and Abe 1985).
 ///
-/// The contours are those of cv2.findContours(RETR_EXTERNAL, CHAIN_APPROX_SIMPLE), point by point: one for each
-/// 8-connected component that does not lie inside a hole, in OpenCV's order; each begins at its first pixel in
-/// raster order, goes downwards on the left, and drops the inner points of horizontal, vertical and diagonal
-/// stretches. One object per thread; its memory is reused.
+/// The contours are those of cv2.findContours(RETR_EXTERNAL, CHAIN_APPROX_SIMPLE), point by point: one for
+/// each 8-connected component that does not lie inside a hole, in OpenCV's order; each begins at its first
+/// pixel in raster order, goes downwards on the left, and drops the inner points of horizontal, vertical and
+/// diagonal stretches. One object per thread; its memory is reused.
 class ContourTracer {
   public:
     /// Appends the contours of one mask.

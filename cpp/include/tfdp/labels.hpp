@@ -14,8 +14,8 @@ namespace tfdp {
 /// over the pixels. One object per thread; its memory is reused.
 class LabelRuns {
   public:
-    /// T is any integer type whose values fit into 64 signed bits. Rows are row_stride bytes apart, the pixels
-    /// of a row are adjacent. Pixels of the background label belong to no instance.
+    /// T is any integer type whose values fit into 64 signed bits. Rows are row_stride bytes apart, the
+    /// pixels of a row are adjacent. Pixels of the background label belong to no instance.
     template <class T>
     void read(const T* labels, std::ptrdiff_t row_stride, Size size, std::int64_t background);
 

@@ -31,9 +31,9 @@ struct Outline {
 ///
 ///     straight = Q2,   diagonal = Q3 + 2 Qd,   area2 = 2 Q4 + Q3,
 ///
-/// and each of these is a sum over the runs of F and over the pairs of touching runs in adjacent lines. Filling
-/// a hole changes them by a sum over the runs of the hole (the gaps between runs of F) and over their pairs, so
-/// that nothing is ever filled. One object per thread; its memory is reused.
+/// and each of these is a sum over the runs of F and over the pairs of touching runs in adjacent lines.
+/// Filling a hole changes them by a sum over the runs of the hole (the gaps between runs of F) and over their
+/// pairs, so that nothing is ever filled. One object per thread; its memory is reused.
 class OutlineFinder {
   public:
     /// The outlines of a mask, in no particular order; valid until the next call.

@@ -74,7 +74,12 @@ class Runs {
     [[nodiscard]] std::int64_t pixels() const noexcept;
 
   private:
+    friend Status runs_from_counts(const std::uint32_t* counts, std::int64_t n, Size size, Runs& runs);
+
     static constexpr std::int32_t no_line = -1;
+
+    /// What append() would do, for run lengths that fill an image that has pixels.
+    void assign_counts(const std::uint32_t* counts, std::int64_t n, Size size);
 
     void begin_line(std::int32_t line) {
         if (last_line_ == no_line) {
@@ -102,7 +107,8 @@ class Runs {
 [[nodiscard]] Status counts_from_runs(const Runs& runs, Size size, std::vector<std::uint32_t>& counts);
 
 /// A dense mask in which any byte other than 0 is foreground. Consecutive pixels of a line are adjacent in
-/// memory; consecutive lines are line_stride bytes apart. With axis column a line is a column (Fortran order).
+/// memory; consecutive lines are line_stride bytes apart. With axis column a line is a column (Fortran
+/// order).
 void runs_from_dense(const std::uint8_t* mask, std::ptrdiff_t line_stride, Size size, Axis axis, Runs& runs);
 
 /// The same mask cut along the other axis. The cost grows with the runs of both.

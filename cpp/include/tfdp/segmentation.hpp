@@ -22,8 +22,8 @@ inline constexpr Size unknown_size{-1, -1};
 /// The segmentations of a batch of instances, as columns.
 ///
 /// kinds, statuses and sizes have an entry per instance. The other columns hold the instances of one kind, in
-/// the order of the batch: `x_offsets[i] .. x_offsets[i + 1] - 1` is what the i-th instance of that kind owns.
-/// An instance whose status is not ok is of kind empty and owns nothing.
+/// the order of the batch: `x_offsets[i] .. x_offsets[i + 1] - 1` is what the i-th instance of that kind
+/// owns. An instance whose status is not ok is of kind empty and owns nothing.
 class SegmentationBatch {
   public:
     std::vector<std::uint8_t> kinds;
@@ -49,8 +49,8 @@ class SegmentationBatch {
     void fail(Status status);
 };
 
-/// Reads one segmentation from JSON text and appends it to the batch, whatever it turns out to be. Accepts what
-/// Python's json module writes (NaN and Infinity are read, and refused as coordinates).
+/// Reads one segmentation from JSON text and appends it to the batch, whatever it turns out to be. Accepts
+/// what Python's json module writes (NaN and Infinity are read, and refused as coordinates).
 void append_json(std::string_view json, Size image, SegmentationBatch& batch);
 
 }  // namespace tfdp

@@ -13,6 +13,7 @@ Float64: TypeAlias = NDArray[np.float64]
 
 __version__: str
 build: str
+max_side: int
 
 class FillConvention(enum.Enum):
     COCO = 0

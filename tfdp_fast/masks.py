@@ -28,9 +28,6 @@ Polygons: TypeAlias = Literal["coco", "opencv"]
 Masks: TypeAlias = Sequence[Any] | Mapping[str, Any] | NDArray[Any]
 Size: TypeAlias = Sequence[int] | NDArray[np.integer[Any]]
 
-MAX_SIDE = 1 << 29
-"""The largest height or width that the core takes."""
-
 CHUNK = 1024
 """Masks per task of the thread pool: large enough to make its cost disappear, small enough to share."""
 
@@ -319,7 +316,7 @@ def sizes_of(size: Size | None, n: int) -> NDArray[np.int32]:
     sizes = np.asarray(size)
     if sizes.dtype.kind not in "iu" or sizes.shape not in {(2,), (n, 2)}:
         raise OptionError(f"size must be (height, width) or an integer array [{n}, 2], got {size!r}")
-    if sizes.size and (sizes.min() < 0 or sizes.max() > MAX_SIDE):
+    if sizes.size and (sizes.min() < 0 or sizes.max() > _core.max_side):
         raise OptionError(f"a height or a width is negative or beyond 2**29: {size!r}")
     return np.array(np.broadcast_to(sizes, (n, 2)), dtype=np.int32, order="C")
 

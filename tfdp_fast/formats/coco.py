@@ -1,0 +1,267 @@
+"""COCO and LVIS: a JSON object with lists of images, annotations and categories."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from itertools import repeat
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfdp_fast._core import SegmentationBatch
+from tfdp_fast._output import check_output
+from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.formats._coco_records import (
+    ANNOTATION,
+    CATEGORY,
+    IMAGE,
+    Category,
+    Image,
+    Kind,
+    Record,
+    Table,
+    Tables,
+    flag_column,
+    id_column,
+    shown,
+    unfit_ids,
+    unfit_sides,
+)
+from tfdp_fast.formats._coco_sources import JsonSource, ObjectSource, Source, open_path
+from tfdp_fast.formats.dataset import Dataset, Problem
+
+__all__ = ["OnError", "read_coco"]
+
+OnError: TypeAlias = Literal["raise", "skip"]
+
+
+def read_coco(source: Any, *, on_error: OnError = "raise", name: str | None = None) -> Dataset:
+    """Read a data set in COCO's or LVIS's form.
+
+    Of each record only what counts is looked at: of images ``id``, ``height``, ``width`` and ``file_name``
+    (else the path in ``coco_url``), of categories ``id`` and ``name`` (else the id), of annotations ``id``,
+    ``image_id``, ``category_id``, ``segmentation``, ``iscrowd`` and ``ignore``. Ids are whole numbers or
+    text, but not both in one list. Segmentations are read when they are asked for.
+
+    Checked in this order: the text and its top level; images, then categories, then annotations, and of
+    each list the types, the ids, and that no id is there twice; last that an annotation's image and category
+    exist.
+
+    Parameters
+    ----------
+    source : path, bytes, dict or pycocotools.coco.COCO
+        A path is mapped into memory, and the file must not change as long as the data set is used: one that
+        is cut short meanwhile may end the process (``SIGBUS``). Objects are not changed.
+    on_error : {"raise", "skip"}
+        What to do with an annotation that cannot be used: stop, or set it aside in ``problems``. Faults of
+        images, of categories and of the whole always stop.
+    name : str, optional
+        What the source is called in messages, if not by its path.
+
+    Returns
+    -------
+    Dataset
+        Its ``write_subset`` gives back the bytes of the source, less the records that go and less a byte
+        order mark. Annotations set aside while reading are never written. From objects it writes what
+        `json.dumps` would.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or used.
+
+    Examples
+    --------
+    >>> from tfdp_fast.formats.coco import read_coco
+    >>> data = read_coco({
+    ...     "images": [{"id": 7, "height": 20, "width": 30, "file_name": "a.jpg"}],
+    ...     "categories": [{"id": 3, "name": "cat"}],
+    ...     "annotations": [
+    ...         {"id": 1, "image_id": 7, "category_id": 3, "segmentation": [[1, 1, 9, 1, 9, 9]]}
+    ...     ],
+    ... })
+    >>> data.file_names, data.category_names, data.annotation_ids.tolist()
+    (['a.jpg'], ['cat'], [1])
+    """
+    if on_error not in ("raise", "skip"):
+        raise OptionError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+    return _CocoDataset(_open(source, name), on_error)
+
+
+def _open(source: Any, name: str | None) -> Source:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return JsonSource(name or "<bytes>", bytes(source))
+    if isinstance(source, (str, os.PathLike)):
+        return open_path(source, name)
+    if isinstance(source, Mapping):
+        return ObjectSource(name or "<dict>", source)
+    dataset = getattr(source, "dataset", None)
+    if isinstance(dataset, Mapping):
+        return ObjectSource(name or "<COCO>", dataset)
+    raise DataError(
+        name or f"<{type(source).__name__}>", None, "is neither a path, bytes, a dict nor a pycocotools COCO"
+    )
+
+
+class _CocoDataset(Dataset):
+    """COCO's lists as columns."""
+
+    def __init__(self, source: Source, on_error: OnError) -> None:
+        self._source = source
+        self.source = source.name
+        tables = source.read()
+        self._read_images(tables.images)
+        self._read_categories(tables.categories)
+        self._read_annotations(tables, on_error)
+
+    def segmentations(self, positions: NDArray[np.int64]) -> SegmentationBatch:
+        """Read the segmentations of the annotations at some positions, 0 <= position < A."""
+        sizes = self.image_sizes[self.image_index[positions]]
+        return self._source.segmentations(self._record_index[positions], sizes)
+
+    def check_destination(self, destination: Any) -> None:
+        """Raise OutputError if `write_subset` would: the source itself, or a folder that does not exist."""
+        check_output(destination)
+        self._source.refuse(destination)
+
+    def write_subset(self, destination: Any, keep: NDArray[np.bool_], drop_rows: NDArray[np.int64]) -> int:
+        """Write the images with ``keep[i]`` and their annotations, whole or not at all."""
+        keep = np.asarray(keep)
+        drop_rows = np.asarray(drop_rows, np.int64)
+        if keep.dtype != np.bool_ or keep.shape != self.image_ids.shape:
+            raise OptionError(
+                f"keep must be bool [{len(self.image_ids)}], got {keep.dtype} {list(keep.shape)}"
+            )
+        if drop_rows.size and not (drop_rows.min() >= 0 and drop_rows.max() < self.records):
+            raise OptionError(f"drop_rows must be from 0 to {self.records - 1}")
+        self.check_destination(destination)
+        keep_rows = self._image_of_row >= 0
+        keep_rows[keep_rows] = keep[self._image_of_row[keep_rows]]
+        keep_rows[drop_rows] = False
+        self._source.write(destination, keep, keep_rows)
+        return int(np.count_nonzero(keep_rows))
+
+    def _read_images(self, table: Table[Image]) -> None:
+        sieve = _Sieve(self.source, IMAGE, table, "raise")
+        images = table.records
+        sieve.set_aside(unfit_sides(images))
+        self.image_ids = sieve.ids()
+        sizes = [(image.height, image.width) for image in images]
+        self.image_sizes = np.array(sizes, np.int32).reshape(-1, 2)
+        self.file_names = [
+            _path_of(image.coco_url) if image.file_name is None else image.file_name for image in images
+        ]
+
+    def _read_categories(self, table: Table[Category]) -> None:
+        self.category_ids = _Sieve(self.source, CATEGORY, table, "raise").ids()
+        self.category_names = [
+            str(category.id) if category.name is None else category.name for category in table.records
+        ]
+
+    def _read_annotations(self, tables: Tables, on_error: OnError) -> None:
+        table = tables.annotations
+        annotations = table.records
+        sieve = _Sieve(self.source, ANNOTATION, table, on_error)
+        crowd, unfit = flag_column("iscrowd", [annotation.iscrowd for annotation in annotations])
+        sieve.set_aside(unfit)
+        ignored, unfit = flag_column("ignore", [annotation.ignore for annotation in annotations])
+        sieve.set_aside(unfit)
+        ids = sieve.ids()
+        image_index = sieve.look_up(
+            "image_id", [annotation.image_id for annotation in annotations], tables.images
+        )
+        category_index = sieve.look_up(
+            "category_id", [annotation.category_id for annotation in annotations], tables.categories
+        )
+        self.problems = sorted(sieve.problems, key=lambda problem: problem.row)
+        self.records = len(table)
+        good = sieve.good
+        self._image_of_row = np.full(self.records, -1)  # -1: set aside
+        self._image_of_row[table.rows[good]] = image_index[good]
+        self.ignored = int(np.count_nonzero(ignored & good))
+        used = good & ~ignored
+        self._record_index = np.flatnonzero(used)
+        self.annotation_ids = ids[used]
+        self.rows = table.rows[used]
+        self.image_index = image_index[used]
+        self.category_index = category_index[used]
+        self.crowd = crowd[used]
+
+
+class _Sieve:
+    """Keeps the good records of a list apart from those that have a fault.
+
+    Attributes
+    ----------
+    good : bool [R]
+        Which of the table's records are good so far.
+    problems : list of Problem
+        What was found so far.
+    """
+
+    def __init__(self, source: str, kind: Kind, table: Table[Record], on_error: OnError) -> None:
+        self._source = source
+        self._kind = kind
+        self._rows = table.rows
+        self._ids = [record.id for record in table.records]
+        self._stop = on_error == "raise"
+        self.good = np.ones(len(self._ids), np.bool_)
+        self.problems: list[Problem] = []
+        for problem in table.failures:
+            self._report(problem)
+
+    def set_aside(self, faults: Iterable[tuple[int, str]]) -> None:
+        """Take in positions of records and what is wrong with them."""
+        for position, reason in faults:
+            if self.good[position]:
+                self.good[position] = False
+                name = self._kind.name_of(self._ids[position])
+                self._report(Problem(name, reason, int(self._rows[position])))
+
+    def ids(self) -> NDArray[Any]:
+        """The ids, [R]: all of one kind and no two the same, but for those of records that are set aside."""
+        self.set_aside(unfit_ids(self._ids))
+        self.set_aside(self._ids_given_before())
+        if self.good.all():
+            return id_column(self._ids)
+        good = np.flatnonzero(self.good)
+        column = id_column([self._ids[i] for i in good.tolist()])
+        ids = np.zeros(len(self._ids), column.dtype)
+        ids[good] = column
+        return ids
+
+    def look_up(
+        self, key: str, wanted: list[int | str], table: Table[Image] | Table[Category]
+    ) -> NDArray[np.int64]:
+        """The positions of the records that are referred to, [R]; -1 where there is none."""
+        index = {record.id: position for position, record in enumerate(table.records)}
+        found = np.fromiter(map(index.get, wanted, repeat(-1)), np.int64, len(wanted))
+        self.set_aside(
+            (position, f"{key} {shown(wanted[position])} does not exist")
+            for position in np.flatnonzero(found < 0).tolist()
+        )
+        return found
+
+    def _ids_given_before(self) -> Iterable[tuple[int, str]]:
+        if len(set(self._ids)) == len(self._ids):
+            return
+        first: dict[int | str, int] = {}
+        for position in np.flatnonzero(self.good).tolist():
+            before = first.setdefault(self._ids[position], position)
+            if before != position:
+                yield position, f"its id is given twice, first to {self._kind.place(int(self._rows[before]))}"
+
+    def _report(self, problem: Problem) -> None:
+        if self._stop:
+            raise DataError(self._source, problem.record, problem.reason)
+        self.problems.append(problem)
+
+
+def _path_of(url: str | None) -> str | None:
+    """The path in a URL: LVIS names the file only there."""
+    if url is None:
+        return None
+    path = url.partition("://")[2].partition("/")[2]
+    return path.partition("?")[0].partition("#")[0] or None

@@ -18,9 +18,14 @@ def resolve_threads(threads: int | None) -> int:
         if hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
-    if not isinstance(threads, int) or threads is True or threads < 1:
+    if type(threads) is not int or threads < 1:
         raise OptionError(f"threads must be a whole number of at least 1, got {threads!r}")
     return threads
+
+
+def chunk_size(n: int, threads: int, largest: int) -> int:
+    """Items per chunk: as many as the largest chunk takes, but several chunks for each of several threads."""
+    return largest if threads == 1 else min(largest, max(256, -(-n // (4 * threads))))
 
 
 def map_in_order(function: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:

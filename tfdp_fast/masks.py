@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast import _core
 from tfdp_fast._core import FillConvention, SegmentationBatch, SegmentationKind
-from tfdp_fast._threads import map_in_order, resolve_threads
+from tfdp_fast._threads import chunk_size, map_in_order, resolve_threads
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.errors import MaskError, OptionError
 from tfdp_fast.status import Status
@@ -28,8 +28,8 @@ Polygons: TypeAlias = Literal["coco", "opencv"]
 Masks: TypeAlias = Sequence[Any] | Mapping[str, Any] | NDArray[Any]
 Size: TypeAlias = Sequence[int] | NDArray[np.integer[Any]]
 
-CHUNK = 1024
-"""Masks per task of the thread pool: large enough to make its cost disappear, small enough to share."""
+CHUNK = 4096
+"""Masks per task of the thread pool, at most."""
 
 
 def measure(
@@ -77,18 +77,19 @@ def measure(
     convention = fill_convention(polygons)
     if is_array(masks):
         dense = dense_masks(masks, size)
-        parts = [dense[i : i + CHUNK] for i in range(0, len(dense), CHUNK)]
+        chunk = chunk_size(len(dense), threads, CHUNK)
+        parts = [dense[i : i + chunk] for i in range(0, len(dense), chunk)]
         measured = list(map_in_order(_core.measure_dense, parts, threads))
     else:
         objects = [masks] if isinstance(masks, Mapping) else list(masks)
         sizes = sizes_of(size, len(objects))
-        starts = range(0, len(objects), CHUNK)
+        chunk = chunk_size(len(objects), threads, CHUNK)
         measured = list(
             map_in_order(
                 lambda i: measure_batch(
-                    SegmentationBatch.from_objects(objects[i : i + CHUNK], sizes[i : i + CHUNK]), convention
+                    SegmentationBatch.from_objects(objects[i : i + chunk], sizes[i : i + chunk]), convention
                 ),
-                starts,
+                range(0, len(objects), chunk),
                 threads,
             )
         )

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tfdp_fast._threads import map_in_order, resolve_threads
+from tfdp_fast._threads import chunk_size, map_in_order, resolve_threads
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats.coco import read_coco
@@ -43,7 +43,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of annotations that are done and that there are."""
 
 CHUNK = 4096
-"""Annotations per task of the thread pool."""
+"""Annotations per task of the thread pool, at most."""
 
 
 def scale_invariant(variant: Variant) -> bool:
@@ -344,7 +344,8 @@ def _measure(
 ) -> tuple[BoundaryCounts, NDArray[np.uint8]]:
     n = len(dataset.annotation_ids)
     convention = fill_convention(polygons)
-    chunks = [np.arange(begin, min(begin + CHUNK, n)) for begin in range(0, n, CHUNK)]
+    chunk = chunk_size(n, threads, CHUNK)
+    chunks = [np.arange(begin, min(begin + chunk, n)) for begin in range(0, n, chunk)]
     counts = np.empty((n, 3), np.int64)
     statuses = np.empty(n, np.uint8)
     done = 0

@@ -34,13 +34,10 @@ namespace tfdp {
 ///
 /// Side by side over n > 0 pixels they have n - 1 full blocks (Q4), each of which takes back the straight
 /// steps of its two pairs. At each end, the block is a corner of three pixels (Q3), which takes back one
-/// step, or, where both runs end together, a straight step across (Q2). Side by side nowhere, the runs touch
-/// in one diagonal block (Qd).
+/// step, or, where both runs end together, a straight step across (Q2). Side by side nowhere (n = 0), the
+/// runs touch in one diagonal block (Qd), and the same formula gives its two diagonal steps.
 [[nodiscard]] inline BoundaryCounts counts_of_touching(const Run& a, const Run& b) noexcept {
     const std::int64_t n = overlap_of(a, b);
-    if (n == 0) {
-        return {0, 2, 0};
-    }
     const std::int64_t common = common_ends(a, b);
     return {2 * common - 2 * n, 2 - common, 2 * n - common};
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tfdp/line_buckets.hpp"
 #include "tfdp/runs.hpp"
 #include "tfdp/status.hpp"
 
@@ -18,55 +19,6 @@ enum class FillConvention : std::uint8_t {
 /// Coordinates are accepted within +-max_coordinate: far outside of any image, and safe from overflow in the
 /// fixed-point arithmetic of both conventions.
 inline constexpr double max_coordinate = double{1 << 28};
-
-namespace detail {
-
-/// Items sorted by line with one pass to count and one to store them: reset, expect what will come, allocate,
-/// put exactly that. Within a line the order is that of put.
-template <class Item>
-class LineBuckets {
-  public:
-    void reset(std::int32_t first_line, std::int32_t last_line) {
-        first_line_ = first_line;
-        ends_.assign(static_cast<std::size_t>(last_line - first_line) + 2, 0);
-    }
-    /// One item in each of the lines from .. to.
-    void expect(std::int32_t from, std::int32_t to) noexcept {
-        ++ends_[index(from)];
-        --ends_[index(to) + 1];
-    }
-    void allocate() {
-        std::int64_t items_in_line = 0;
-        std::int64_t total = 0;
-        for (std::int64_t& end : ends_) {
-            items_in_line += end;
-            end = total;
-            total += items_in_line;
-        }
-        if (items_.size() < static_cast<std::size_t>(total)) {
-            items_.resize(static_cast<std::size_t>(total));
-        }
-    }
-    void put(std::int32_t line, const Item& item) noexcept {
-        items_[static_cast<std::size_t>(ends_[index(line)]++)] = item;
-    }
-    /// The items of a line, once all of them are stored.
-    [[nodiscard]] Item* begin(std::int32_t line) noexcept {
-        return items_.data() + (line == first_line_ ? 0 : ends_[index(line) - 1]);
-    }
-    [[nodiscard]] Item* end(std::int32_t line) noexcept { return items_.data() + ends_[index(line)]; }
-
-  private:
-    [[nodiscard]] std::size_t index(std::int32_t line) const noexcept {
-        return static_cast<std::size_t>(line - first_line_);
-    }
-
-    std::int32_t first_line_ = 0;
-    std::vector<std::int64_t> ends_;  // differences of the counts, then where each line's next item goes
-    std::vector<Item> items_;
-};
-
-}  // namespace detail
 
 /// Rasterises the polygons of one instance. Reuses its memory from call to call; one object per thread.
 class PolygonFiller {
@@ -127,14 +79,14 @@ class PolygonFiller {
 
     std::vector<Point> points_;
     std::vector<Edge> edges_;
-    detail::LineBuckets<std::int32_t> toggles_;
-    detail::LineBuckets<Trace> traces_;
+    LineBuckets<std::int32_t> toggles_;
+    LineBuckets<Trace> traces_;
     std::vector<std::int64_t> row_painted_;
     std::vector<std::int64_t> row_crossings_;
 
     Runs polygon_;               // one polygon of several
     std::vector<Piece> pieces_;  // the runs of all of them
-    detail::LineBuckets<Run> united_;
+    LineBuckets<Run> united_;
 };
 
 }  // namespace tfdp

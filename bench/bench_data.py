@@ -1,0 +1,66 @@
+"""What the benchmarks measure on: real annotations where they are, made ones everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The segmentations of a data set.
+
+    Attributes
+    ----------
+    name : str
+        Of the data set.
+    segmentations : list of dict or list
+        RLE or polygons, N of them.
+    sizes : int32 [N, 2]
+        Height and width of their images.
+    """
+
+    name: str
+    segmentations: list[Any]
+    sizes: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.segmentations)
+
+
+def real_masks(file_name: str) -> Masks | None:
+    """The masks of one of the files of real annotations, if they are there."""
+    named = os.environ.get("TFDP_TEST_DATA")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
+    path = folder / file_name
+    if not path.is_file():
+        return None
+    data = json.loads(path.read_text())
+    sizes = {image["id"]: (image["height"], image["width"]) for image in data["images"]}
+    used = [annotation for annotation in data["annotations"] if not annotation.get("iscrowd")]
+    return Masks(
+        path.stem,
+        [annotation["segmentation"] for annotation in used],
+        np.array([sizes[annotation["image_id"]] for annotation in used], np.int32),
+    )
+
+
+def made_polygons(n: int = 400, seed: int = 0) -> Masks:
+    """Rough outlines of blobs, 24 points each, on images of 480 x 640."""
+    rng = np.random.default_rng(seed)
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    radii = rng.lognormal(3.5, 0.8, (n, 1)) * rng.uniform(0.7, 1.3, (n, 24))
+    x = rng.uniform(0, 640, (n, 1)) + radii * np.cos(angles)
+    y = rng.uniform(0, 480, (n, 1)) + radii * np.sin(angles)
+    points = np.stack([x.clip(0, 640), y.clip(0, 480)], axis=2).round(2)
+    return Masks(
+        "made",
+        [[polygon] for polygon in points.reshape(n, -1).tolist()],
+        np.full((n, 2), (480, 640), np.int32),
+    )

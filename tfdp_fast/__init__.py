@@ -24,21 +24,22 @@ if TYPE_CHECKING:
     from tfdp_fast.masks import trace as trace
     from tfdp_fast.pruning import Pruned as Pruned
     from tfdp_fast.pruning import prune as prune
-    from tfdp_fast.scoring import ClassTotals as ClassTotals
     from tfdp_fast.scoring import Scores as Scores
     from tfdp_fast.scoring import score as score
     from tfdp_fast.selection import Subset as Subset
     from tfdp_fast.selection import select as select
     from tfdp_fast.status import Status as Status
+    from tfdp_fast.totals import ClassTotals as ClassTotals
 
 _HOMES = {
     "boundary": ("BoundaryCounts",),
     "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
     "pruning": ("Pruned", "prune"),
-    "scoring": ("ClassTotals", "Scores", "score"),
+    "scoring": ("Scores", "score"),
     "selection": ("Subset", "select"),
     "status": ("Status",),
+    "totals": ("ClassTotals",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
 from tfdp_fast.errors import OptionError, OutputError, TfdpError
@@ -39,19 +40,19 @@ def atomic_output(path: PathLike) -> Iterator[BinaryIO]:
     OutputError
         If it cannot be written.
     """
-    name = os.fspath(path)
+    path = _as_path(path)
     try:
-        before = _check_path(name)
+        before = _check_path(path)
         if before is not None and not stat.S_ISREG(before.st_mode):
-            with open(name, "wb") as file:  # noqa: PTH123
+            with path.open("wb") as file:
                 yield file
         else:
-            with _renamed_at_the_end(os.path.realpath(name), before) as file:
+            with _renamed_at_the_end(path.resolve(), before) as file:
                 yield file
     except TfdpError:
         raise
     except OSError as error:
-        raise _output_error(name, error) from error
+        raise _output_error(path, error) from error
 
 
 @contextlib.contextmanager
@@ -94,7 +95,7 @@ def refuse_to_overwrite(destination: Any, source: os.stat_result) -> None:
     """Raise OutputError if a path or a file object is the source itself, by whatever name."""
     try:
         if isinstance(destination, (str, os.PathLike)):
-            name, there = os.fspath(destination), os.stat(destination)  # noqa: PTH116
+            name, there = os.fspath(destination), Path(destination).stat()
         else:
             name, there = getattr(destination, "name", "<file>"), os.fstat(destination.fileno())
     except (OSError, AttributeError):  # nothing there yet, or no file at all
@@ -107,48 +108,51 @@ def check_output(destination: Any) -> None:
     """Raise what `output` would raise at once: no such folder, a folder, neither a path nor a binary file."""
     if isinstance(destination, (str, os.PathLike)):
         try:
-            _check_path(os.fspath(destination))
+            _check_path(_as_path(destination))
         except TfdpError:
             raise
         except OSError as error:
-            raise _output_error(os.fspath(destination), error) from error
+            raise _output_error(Path(destination), error) from error
     elif isinstance(destination, io.TextIOBase) or not hasattr(destination, "write"):
         raise OptionError(f"neither a path nor a binary file to write to: {destination!r}")
 
 
-def _check_path(name: str) -> os.stat_result | None:
+def _as_path(path: PathLike) -> Path:
+    name = os.fspath(path)
+    if not name or (name.endswith("/") and not Path(name).is_dir()):
+        raise OutputError(f"{name!r} is not the name of a file")
+    return Path(name)
+
+
+def _check_path(path: Path) -> os.stat_result | None:
     """What has this name now, if it may be replaced or written to."""
     try:
-        before = os.stat(name)  # noqa: PTH116
+        before = path.stat()
     except FileNotFoundError:
-        folder = os.path.dirname(os.path.realpath(name))  # noqa: PTH120
-        if not os.path.isdir(folder):  # noqa: PTH112
-            raise OutputError(f"{name}: the folder {folder} does not exist") from None
-        if not os.path.basename(name):  # noqa: PTH119
-            raise OutputError(f"{name!r} is not the name of a file") from None
+        folder = path.resolve().parent
+        if not folder.is_dir():
+            raise OutputError(f"{path}: the folder {folder} does not exist") from None
         return None
     if stat.S_ISDIR(before.st_mode):
-        raise OutputError(f"{name}: is a folder")
+        raise OutputError(f"{path}: is a folder")
     return before
 
 
-def _output_error(name: str, error: OSError) -> OutputError:
-    return OutputError(f"{name}: {error.strerror or error}")
+def _output_error(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{path}: {error.strerror or error}")
 
 
 @contextlib.contextmanager
-def _renamed_at_the_end(target: str, before: os.stat_result | None) -> Iterator[BinaryIO]:
-    temporary = os.path.join(os.path.dirname(target), f".tfdp-{secrets.token_hex(8)}.tmp")  # noqa: PTH118, PTH120
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+def _renamed_at_the_end(target: Path, before: os.stat_result | None) -> Iterator[BinaryIO]:
+    temporary = target.with_name(f".tfdp-{secrets.token_hex(8)}.tmp")
     try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123
+        with temporary.open("xb") as file:
             if before is not None:
-                os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+                temporary.chmod(stat.S_IMODE(before.st_mode))
             yield file
             file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, target)  # noqa: PTH105
+            os.fsync(file.fileno())
+        temporary.replace(target)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)  # noqa: PTH108
+        temporary.unlink(missing_ok=True)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -17,10 +17,10 @@ from tfdp_fast.formats.coco import read_coco
 from tfdp_fast.formats.dataset import Dataset, Problem
 from tfdp_fast.masks import Polygons, fill_convention, measure_batch
 from tfdp_fast.status import Status
-from tfdp_fast.tables import ClassTable, Ids, ImageTable, InstanceTable
+from tfdp_fast.tables import ClassTable, ImageTable, InstanceTable
+from tfdp_fast.totals import ClassTotals, Shape
 
 __all__ = [
-    "ClassTotals",
     "OnError",
     "Progress",
     "Scores",
@@ -37,7 +37,6 @@ Variant: TypeAlias = Literal["tfdp", "scs", "si", "cb"]
 (Eq. 13).
 """
 
-Shape: TypeAlias = Literal["si_scs", "scs"]
 OnError: TypeAlias = Literal["raise", "skip"]
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of annotations that are done and that there are."""
@@ -54,112 +53,6 @@ def scale_invariant(variant: Variant) -> bool:
 def class_balanced(variant: Variant) -> bool:
     """Does the variant divide by class totals?"""
     return variant in {"cb", "tfdp"}
-
-
-class ClassTotals:
-    """The totals T_c of Eq. 13, exact: they do not depend on how the data was split, ordered or merged.
-
-    Parameters
-    ----------
-    shape : {"si_scs", "scs"}
-        What is added up.
-    category_ids : iterable of int or str, optional
-        Classes to list even if no instance of them is added.
-
-    Examples
-    --------
-    >>> import tfdp_fast as tfdp
-    >>> counts = tfdp.measure([[[0, 0, 9, 0, 9, 9, 0, 9]]] * 2, size=(10, 10))
-    >>> totals = tfdp.ClassTotals()
-    >>> totals.add([3, 5], counts)
-    >>> other = tfdp.ClassTotals()
-    >>> other.add([5, 5], counts)
-    >>> totals.merge(other)
-    >>> totals.category_ids, totals.instances
-    ([3, 5], array([1, 3]))
-    >>> totals.totals
-    array([1.12837917, 3.3851375 ])
-    """
-
-    def __init__(self, shape: Shape = "si_scs", category_ids: Iterable[int | str] = ()) -> None:
-        from tfdp_fast.kernels.sums import LIMBS
-
-        if shape not in {"si_scs", "scs"}:
-            raise OptionError(f"shape must be 'si_scs' or 'scs', got {shape!r}")
-        self.shape: Shape = shape
-        self._rows: dict[int | str, int] = {}
-        self._limbs = np.zeros((0, LIMBS), np.int64)
-        self._instances = np.zeros(0, np.int64)
-        self._rows_of(list(category_ids))
-
-    @property
-    def category_ids(self) -> list[int | str]:
-        """The classes, in the order in which they came up; C of them."""
-        return list(self._rows)
-
-    @property
-    def instances(self) -> NDArray[np.int64]:
-        """How many instances were added to each class, int64 [C]."""
-        return self._instances.copy()
-
-    @property
-    def totals(self) -> NDArray[np.float64]:
-        """T_c of each class, float64 [C]: the exact sum, rounded once."""
-        from tfdp_fast.kernels.sums import round_limbs
-
-        return round_limbs(self._limbs)
-
-    def add(self, category_ids: Iterable[int | str] | Ids, counts: BoundaryCounts) -> None:
-        """Add N instances.
-
-        Parameters
-        ----------
-        category_ids : int or str [N]
-            Their classes.
-        counts : BoundaryCounts
-            Their boundary counts.
-
-        Raises
-        ------
-        OptionError
-            If there are not as many classes as counts.
-        """
-        from tfdp_fast.kernels.sums import accumulate
-
-        ids = np.asarray(category_ids if isinstance(category_ids, np.ndarray) else list(category_ids))
-        if ids.shape != (len(counts),):
-            raise OptionError(f"{len(counts)} masks need as many category ids, got shape {list(ids.shape)}")
-        unique, inverse = np.unique(ids, return_inverse=True)
-        rows = self._rows_of(unique.tolist())[inverse]
-        accumulate(self._limbs, rows, counts.si_scs() if self.shape == "si_scs" else counts.scs())
-        self._instances += np.bincount(rows, minlength=len(self._rows))
-
-    def merge(self, other: ClassTotals) -> None:
-        """Add what another one has seen.
-
-        Raises
-        ------
-        OptionError
-            If it has added up something else.
-        """
-        from tfdp_fast.kernels.sums import canonicalise
-
-        if self.shape != other.shape:
-            raise OptionError(f"totals of {self.shape} cannot be merged with totals of {other.shape}")
-        rows = self._rows_of(other.category_ids)
-        self._limbs[rows] += other._limbs
-        self._instances[rows] += other._instances
-        canonicalise(self._limbs)
-
-    def _rows_of(self, category_ids: list[int | str]) -> NDArray[np.int64]:
-        """The row of each class; new classes get new rows."""
-        rows = np.array(
-            [self._rows.setdefault(category_id, len(self._rows)) for category_id in category_ids], np.int64
-        )
-        new = len(self._rows) - len(self._limbs)
-        self._limbs = np.pad(self._limbs, ((0, new), (0, 0)))
-        self._instances = np.pad(self._instances, (0, new))
-        return rows
 
 
 @dataclass(frozen=True, eq=False)

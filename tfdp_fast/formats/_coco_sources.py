@@ -130,7 +130,7 @@ def open_path(path: str | os.PathLike[str], name: str | None) -> JsonSource:
     path = os.fsdecode(path)
     name = path if name is None else name
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with Path(path).open("rb") as file:
             about = os.fstat(file.fileno())
             if stat.S_ISREG(about.st_mode) and about.st_size > 0:
                 # The mapping is read at once and as a whole: not page by page.

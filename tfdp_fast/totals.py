@@ -1,0 +1,124 @@
+"""Class totals: exact, mergeable, and the same whatever the order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfdp_fast.boundary import BoundaryCounts
+from tfdp_fast.errors import OptionError
+from tfdp_fast.tables import Ids
+
+__all__ = ["ClassTotals", "Shape"]
+
+Shape: TypeAlias = Literal["si_scs", "scs"]
+"""What is added up: SI-SCS (Eq. 11) or SCS (Eq. 8)."""
+
+
+class ClassTotals:
+    """The totals T_c of Eq. 13, exact: they do not depend on how the data was split, ordered or merged.
+
+    Parameters
+    ----------
+    shape : {"si_scs", "scs"}
+        What is added up.
+    category_ids : iterable of int or str, optional
+        Classes to list even if no instance of them is added.
+
+    Examples
+    --------
+    >>> import tfdp_fast as tfdp
+    >>> counts = tfdp.measure([[[0, 0, 9, 0, 9, 9, 0, 9]]] * 2, size=(10, 10))
+    >>> totals = tfdp.ClassTotals()
+    >>> totals.add([3, 5], counts)
+    >>> other = tfdp.ClassTotals()
+    >>> other.add([5, 5], counts)
+    >>> totals.merge(other)
+    >>> totals.category_ids, totals.instances
+    ([3, 5], array([1, 3]))
+    >>> totals.totals
+    array([1.12837917, 3.3851375 ])
+    """
+
+    def __init__(self, shape: Shape = "si_scs", category_ids: Iterable[int | str] = ()) -> None:
+        from tfdp_fast.kernels.sums import LIMBS
+
+        if shape not in {"si_scs", "scs"}:
+            raise OptionError(f"shape must be 'si_scs' or 'scs', got {shape!r}")
+        self.shape: Shape = shape
+        self._rows: dict[int | str, int] = {}
+        self._limbs: NDArray[np.int64] = np.zeros((0, LIMBS), np.int64)
+        self._instances: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._rows_of(list(category_ids))
+
+    @property
+    def category_ids(self) -> list[int | str]:
+        """The classes, in the order in which they came up; C of them."""
+        return list(self._rows)
+
+    @property
+    def instances(self) -> NDArray[np.int64]:
+        """How many instances were added to each class, int64 [C]."""
+        return self._instances.copy()
+
+    @property
+    def totals(self) -> NDArray[np.float64]:
+        """T_c of each class, float64 [C]: the exact sum, rounded once."""
+        from tfdp_fast.kernels.sums import round_limbs
+
+        return round_limbs(self._limbs)
+
+    def add(self, category_ids: Iterable[int | str] | Ids, counts: BoundaryCounts) -> None:
+        """Add N instances.
+
+        Parameters
+        ----------
+        category_ids : int or str [N]
+            Their classes.
+        counts : BoundaryCounts
+            Their boundary counts.
+
+        Raises
+        ------
+        OptionError
+            If there are not as many classes as counts.
+        """
+        from tfdp_fast.kernels.sums import accumulate
+
+        ids = np.asarray(category_ids if isinstance(category_ids, np.ndarray) else list(category_ids))
+        if ids.shape != (len(counts),):
+            raise OptionError(f"{len(counts)} masks need as many category ids, got shape {list(ids.shape)}")
+        unique, inverse = np.unique(ids, return_inverse=True)
+        rows = self._rows_of(unique.tolist())[inverse]
+        accumulate(self._limbs, rows, counts.si_scs() if self.shape == "si_scs" else counts.scs())
+        self._instances += np.bincount(rows, minlength=len(self._rows))
+
+    def merge(self, other: ClassTotals) -> None:
+        """Add what another one has seen.
+
+        Raises
+        ------
+        OptionError
+            If it has added up something else.
+        """
+        from tfdp_fast.kernels.sums import canonicalise
+
+        if self.shape != other.shape:
+            raise OptionError(f"totals of {self.shape} cannot be merged with totals of {other.shape}")
+        rows = self._rows_of(other.category_ids)
+        self._limbs[rows] += other._limbs
+        self._instances[rows] += other._instances
+        canonicalise(self._limbs)
+
+    def _rows_of(self, category_ids: list[int | str]) -> NDArray[np.int64]:
+        """The row of each class; new classes get new rows."""
+        rows = np.array(
+            [self._rows.setdefault(category_id, len(self._rows)) for category_id in category_ids], np.int64
+        )
+        new = len(self._rows) - len(self._limbs)
+        self._limbs = np.pad(self._limbs, ((0, new), (0, 0)))
+        self._instances = np.pad(self._instances, (0, new))
+        return rows

@@ -119,6 +119,6 @@ class ClassTotals:
             [self._rows.setdefault(category_id, len(self._rows)) for category_id in category_ids], np.int64
         )
         new = len(self._rows) - len(self._limbs)
-        self._limbs = np.pad(self._limbs, ((0, new), (0, 0)))
-        self._instances = np.pad(self._instances, (0, new))
+        self._limbs = np.concatenate([self._limbs, np.zeros((new, self._limbs.shape[1]), np.int64)])
+        self._instances = np.concatenate([self._instances, np.zeros(new, np.int64)])
         return rows

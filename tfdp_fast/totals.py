@@ -62,7 +62,7 @@ class ClassTotals:
     @property
     def instances(self) -> NDArray[np.int64]:
         """How many instances were added to each class, int64 [C]."""
-        return self._instances.copy()
+        return np.array(self._instances)
 
     @property
     def totals(self) -> NDArray[np.float64]:

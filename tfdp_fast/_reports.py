@@ -1,0 +1,198 @@
+"""What the command line says of results: one report per verb."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import Any
+
+import numpy as np
+
+from tfdp_fast import __version__
+from tfdp_fast._console import Listing, Report, Row, number, share
+from tfdp_fast.formats.dataset import Problem
+from tfdp_fast.pruning import Pruned
+from tfdp_fast.scoring import Scores
+
+LISTED = 10
+"""How many rows a listing on a terminal has at most."""
+
+
+def version_report() -> Report:
+    """Versions of the package, its build, and what it runs on."""
+    from tfdp_fast import _core
+
+    packages = ("numpy", "numba", "msgspec", "pyarrow", "pycocotools")
+    versions = {"tfdp-fast": __version__, "build": _core.build, "Python": platform.python_version()}
+    versions |= {package: _version_of(package) for package in packages}
+    return Report("tfdp-fast", versions, list(versions.items()))
+
+
+def _version_of(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def prune_report(source: str, output: str, pruned: Pruned) -> Report:
+    """What was kept, dropped and skipped, and why."""
+    scores, subset = pruned.scores, pruned.subset
+    images = scores.images
+    bare = images.annotations == 0
+    crowd_only = (images.annotations > 0) & (images.instances == 0)
+    data: dict[str, Any] = {
+        "source": source,
+        "output": output,
+        "variant": scores.variant,
+        "polygons": scores.polygons,
+        "images": {
+            "total": len(images),
+            "candidates": subset.candidates,
+            "candidates_are": subset.of,
+            "kept": subset.k,
+            "dropped": len(images) - subset.k,
+            "without_annotations": images.id[bare].tolist(),
+            "with_crowd_regions_only": images.id[crowd_only].tolist(),
+        },
+        "rate": subset.rate,
+        "keep": 1 - subset.rate,
+        "annotations": {
+            "kept": pruned.annotations_kept,
+            "dropped": pruned.annotations_dropped,
+            **_annotations(scores),
+        },
+        "problems": _problems(scores.problems),
+        "problems_path": None if pruned.problems_path is None else str(pruned.problems_path),
+        "classes": _classes(pruned),
+        "sha256": subset.sha256,
+    }
+    annotations = data["annotations"]
+    rows: list[Row] = [
+        ("source", source),
+        ("output", output),
+        ("variant", f"{scores.variant}, polygons as {scores.polygons}"),
+        ("images", number(len(images))),
+        ("candidates", f"{number(subset.candidates)} {CANDIDATES[subset.of]}"),
+        ("kept", f"{share(subset.k, subset.candidates)} of the candidates"),
+        ("dropped", f"{share(subset.candidates - subset.k, subset.candidates)} of the candidates"),
+        ("without annotations", number(int(bare.sum()))),
+        ("with crowd regions only", number(int(crowd_only.sum()))),
+        ("annotations kept", number(annotations["kept"])),
+        ("annotations dropped", number(annotations["dropped"])),
+        *_annotation_rows(annotations),
+        *_problem_rows(scores.problems, pruned.problems_path),
+        ("subset", subset.sha256[:16]),
+    ]
+    lost = sorted(data["classes"], key=lambda c: c["after"] / c["before"] if c["before"] else 1.0)[:LISTED]
+    listing = Listing(
+        "Classes that lose most" if len(data["classes"]) > LISTED else "Classes",
+        ("class", "instances", "kept", "share"),
+        [
+            (c["name"], number(c["before"]), number(c["after"]), f"{c['after'] / (c['before'] or 1):.1%}")
+            for c in lost
+        ],
+    )
+    return Report(f"Pruned {source}", data, rows, [listing])
+
+
+CANDIDATES = {
+    "scored": "with a scored instance",
+    "annotated": "with an annotation",
+    "all": "(all)",
+}
+
+
+def score_report(source: str, output: str | None, scores: Scores, problems_path: str | None) -> Report:
+    """What the scores of a data set are like."""
+    images = scores.images
+    ranked = np.flatnonzero(images.instances > 0)
+    ranked = ranked[np.argsort(-images.score[ranked], kind="stable")]
+    best = [
+        {"image_id": images.id[i].item(), "file_name": images.file_name[i], "score": float(images.score[i])}
+        for i in ranked
+    ]
+    assert scores.instances is not None
+    annotations = _annotations(scores)
+    data: dict[str, Any] = {
+        "source": source,
+        "output": output,
+        "variant": scores.variant,
+        "polygons": scores.polygons,
+        "images": len(images),
+        "scored_images": len(ranked),
+        "instances": len(scores.instances),
+        "score_sum": float(images.score.sum()),
+        "best": best[:LISTED],
+        "last": best[-1:],
+        "annotations": annotations,
+        "problems": _problems(scores.problems),
+        "problems_path": problems_path,
+    }
+    rows: list[Row] = [
+        ("source", source),
+        *([("output", output)] if output else []),
+        ("variant", f"{scores.variant}, polygons as {scores.polygons}"),
+        ("images", number(len(images))),
+        ("scored images", number(len(ranked))),
+        ("scored instances", number(len(scores.instances))),
+        *_annotation_rows(annotations),
+        *_problem_rows(scores.problems, problems_path),
+    ]
+    if best:
+        rows += [("best image", _named(best[0])), ("last image", _named(best[-1]))]
+    listing = Listing(
+        "Best images",
+        ("image", "file name", "score"),
+        [(str(b["image_id"]), b["file_name"] or "", f"{b['score']:.6g}") for b in best[:LISTED]],
+    )
+    return Report(f"Scored {source}", data, rows, [listing])
+
+
+def _named(image: dict[str, Any]) -> str:
+    return f"{image['image_id']} (score {image['score']:.6g})"
+
+
+def _annotations(scores: Scores) -> dict[str, int]:
+    assert scores.instances is not None
+    return {
+        "scored": len(scores.instances),
+        "degenerate": int(np.count_nonzero(scores.instances.area2 == 0)),
+        "crowd": scores.crowd,
+        "ignored": scores.ignored,
+        "set_aside": len(scores.problems),
+    }
+
+
+def _annotation_rows(annotations: dict[str, int]) -> list[Row]:
+    return [
+        ("degenerate", f"{number(annotations['degenerate'])} (no area: score 0)"),
+        ("crowd regions", f"{number(annotations['crowd'])} (not scored)"),
+        ("ignored", f"{number(annotations['ignored'])} (not scored)"),
+    ]
+
+
+def _problems(problems: list[Problem]) -> list[dict[str, Any]]:
+    return [{"record": p.record, "reason": p.reason, "row": p.row} for p in problems]
+
+
+def _problem_rows(problems: list[Problem], path: Any) -> list[Row]:
+    if not problems:
+        return []
+    where = f", listed in {path}" if path else ""
+    shown = [("problem", f"{problem.record}: {problem.reason}") for problem in problems[:LISTED]]
+    return [("set aside", f"{number(len(problems))} annotations{where}"), *shown]
+
+
+def _classes(pruned: Pruned) -> list[dict[str, Any]]:
+    """Instances of each class before and after, and its class total."""
+    classes, instances = pruned.scores.classes, pruned.scores.instances
+    assert classes is not None
+    assert instances is not None
+    kept = np.isin(instances.image_id, pruned.subset.image_ids)
+    ids, after = np.unique(instances.category_id[kept], return_counts=True)
+    left = dict(zip(ids.tolist(), after.tolist(), strict=True))
+    return [
+        {"id": i, "name": name, "before": before, "after": left.get(i, 0), "total": total}
+        for i, name, before, total in zip(*(c.tolist() for c in classes.columns().values()), strict=True)
+    ]

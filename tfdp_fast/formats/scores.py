@@ -146,8 +146,9 @@ def _table(table: type[TableT], columns: dict[str, Any], prefix: str) -> TableT:
 def _write_csv(scores: Scores, file: BinaryIO) -> None:
     images = scores.images
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    text.write(",".join(CSV_COLUMNS) + "\n")
+    # All text is quoted: csv alone would leave a carriage return in a name as it is.
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     columns = (images.id, images.file_name, images.score, images.annotations, images.instances)
     writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
     text.detach()

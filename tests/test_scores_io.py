@@ -22,7 +22,7 @@ from tfdp_fast.scoring import Scores
 from tfdp_fast.tables import ClassTable, ImageTable, InstanceTable
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=8)
+TEXT = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=8)
 WHOLE = ".parquet", ".npz"
 
 

@@ -69,8 +69,7 @@ def make_demo(folder: Path, *, images: int = 60, seed: int = 0) -> Path:
     """Draw images of shapes and write them with their annotations.
 
     Most annotations are polygons. One in ten is a ring, whose hole only an RLE can hold; one in a hundred is
-    a line of two points, which encloses nothing; one image in twelve has a crowd region, and one in thirty
-    has no annotation at all.
+    flat and encloses nothing; one image in twelve has a crowd region, and one in thirty has no instance.
 
     Parameters
     ----------
@@ -134,7 +133,7 @@ def _draw(rng: np.random.Generator, number: int) -> tuple[Image.Image, list[dict
             drawing.polygon([tuple(point) for point in hole], fill=BACKGROUND)
             segmentation: Any = _ring(outline, hole)
         elif kind < 0.11:
-            segmentation = [outline[:2].ravel().tolist()]
+            segmentation = [outline[[0, 1, 0]].ravel().tolist()]
         else:
             segmentation = [outline.ravel().tolist()]
         annotations.append(_annotation(category, segmentation, outline, iscrowd=0))

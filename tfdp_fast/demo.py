@@ -126,14 +126,14 @@ def _draw(rng: np.random.Generator, number: int) -> tuple[Image.Image, list[dict
         radius = rng.lognormal(3.4, 0.5)
         centre = rng.uniform((0, 0), (WIDTH, HEIGHT))
         outline = (centre + radius * shape(rng)).clip((0, 0), (WIDTH - 1, HEIGHT - 1)).round(2)
-        drawing.polygon([tuple(point) for point in outline], fill=colour)
         kind = rng.random()
-        if kind < 0.10:
+        if kind < 0.01:
+            outline = outline[[0, 1, 0]]
+        drawing.polygon([tuple(point) for point in outline], fill=colour)
+        if kind > 0.90:
             hole = (centre + 0.5 * radius * _disc(rng)).round(2)
             drawing.polygon([tuple(point) for point in hole], fill=BACKGROUND)
             segmentation: Any = _ring(outline, hole)
-        elif kind < 0.11:
-            segmentation = [outline[[0, 1, 0]].ravel().tolist()]
         else:
             segmentation = [outline.ravel().tolist()]
         annotations.append(_annotation(category, segmentation, outline, iscrowd=0))

@@ -68,8 +68,8 @@ CLASSES: tuple[tuple[str, Callable[[np.random.Generator], Points], tuple[int, in
 def make_demo(folder: Path, *, images: int = 60, seed: int = 0) -> Path:
     """Draw images of shapes and write them with their annotations.
 
-    Most annotations are polygons. One in ten is a ring, whose hole only an RLE can hold; one in a hundred is
-    flat and encloses nothing; one image in twelve has a crowd region, and one in thirty has no instance.
+    Most annotations are polygons. One in ten is a ring, whose hole only an RLE can hold; a few are flat and
+    enclose nothing; one image in twelve has a crowd region, and one in thirty has no instance.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def _draw(rng: np.random.Generator, number: int) -> tuple[Image.Image, list[dict
         centre = rng.uniform((0, 0), (WIDTH, HEIGHT))
         outline = (centre + radius * shape(rng)).clip((0, 0), (WIDTH - 1, HEIGHT - 1)).round(2)
         kind = rng.random()
-        if kind < 0.01:
+        if kind < 0.03:
             outline = outline[[0, 1, 0]]
         drawing.polygon([tuple(point) for point in outline], fill=colour)
         if kind > 0.90:

@@ -347,6 +347,12 @@ def test_traceback_only_where_it_is_wanted(folder: Path) -> None:
     assert b"Traceback" not in process("score", "missing.json", "-v", cwd=folder).stderr
 
 
+def test_verbose_says_how_long_each_stage_took(folder: Path) -> None:
+    done = process("prune", "data.json", "--rate", "0.5", "-o", "x.json", "-v", cwd=folder)
+    stages = [line.split(": ")[1] for line in done.stderr.decode().splitlines()]
+    assert stages == ["read", "measured 10 annotations", "scored 9 instances", "wrote the subset"]
+
+
 def test_choices_are_those_of_the_library() -> None:
     assert get_args(Variant) == cli.VARIANTS
     assert get_args(Polygons) == cli.POLYGONS

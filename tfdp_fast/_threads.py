@@ -1,12 +1,17 @@
-"""Chunks on threads that live only as long as the call."""
+"""Chunks on threads that live only as long as the call, and how long the stages of a call take."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from tfdp_fast.errors import OptionError
+
+_log = logging.getLogger(__name__.partition(".")[0])
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,6 +31,14 @@ def resolve_threads(threads: int | None) -> int:
 def chunk_size(n: int, threads: int, largest: int) -> int:
     """Items per chunk: as many as the largest chunk takes, but several chunks for each of several threads."""
     return largest if threads == 1 else min(largest, max(256, -(-n // (4 * threads))))
+
+
+@contextlib.contextmanager
+def timed(stage: str) -> Iterator[None]:
+    """Log how long a stage took, at level INFO of the logger ``tfdp_fast``."""
+    begin = time.perf_counter()
+    yield
+    _log.info("%s: %.3f s", stage, time.perf_counter() - begin)
 
 
 def map_in_order(function: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:

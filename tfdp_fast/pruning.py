@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from tfdp_fast._output import atomic_output
-from tfdp_fast._threads import resolve_threads
+from tfdp_fast._threads import resolve_threads, timed
 from tfdp_fast.formats.coco import read_coco
 from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.masks import Polygons
@@ -113,14 +113,16 @@ def prune(
     check_options(variant, polygons, on_error)
     check_share(rate=rate, keep=keep, k=k, of=of)
     threads = resolve_threads(threads)
-    dataset = read_coco(source, on_error=on_error)
+    with timed("read"):
+        dataset = read_coco(source, on_error=on_error)
     dataset.check_destination(destination)
     scores = score_dataset(
         dataset, variant, polygons=polygons, on_error=on_error, threads=threads, progress=progress
     )
     subset = select(scores, rate=rate, keep=keep, k=k, of=of)
     problem_rows = np.array([problem.row for problem in scores.problems], np.int64)
-    kept = dataset.write_subset(destination, subset.keep, problem_rows)
+    with timed("wrote the subset"):
+        kept = dataset.write_subset(destination, subset.keep, problem_rows)
     problems_path = None
     if on_error == "skip" and isinstance(destination, (str, os.PathLike)):
         problems_path = save_problems(scores.problems, destination)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tfdp_fast._threads import chunk_size, map_in_order, resolve_threads
+from tfdp_fast._threads import chunk_size, map_in_order, resolve_threads, timed
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats.coco import read_coco
@@ -182,7 +182,8 @@ def score(
     """
     check_options(variant, polygons, on_error)
     threads = resolve_threads(threads)
-    dataset = read_coco(source, on_error=on_error)
+    with timed("read"):
+        dataset = read_coco(source, on_error=on_error)
     return score_dataset(
         dataset, variant, polygons=polygons, on_error=on_error, threads=threads, progress=progress
     )
@@ -207,12 +208,14 @@ def score_dataset(
     progress: Progress | None,
 ) -> Scores:
     """Score a data set that has been opened; see `score`."""
-    counts, statuses = _measure(dataset, polygons, on_error, threads, progress)
+    with timed(f"measured {len(dataset.annotation_ids):,} annotations"):
+        counts, statuses = _measure(dataset, polygons, on_error, threads, progress)
     good = statuses == Status.OK
     problems = [_problem(dataset, int(i), Status(int(statuses[i]))) for i in np.flatnonzero(~good)]
     scored = good & ~dataset.crowd
     counts = counts[scored]
-    instances, classes, image_scores = _score_instances(dataset, scored, counts, variant)
+    with timed(f"scored {len(counts):,} instances"):
+        instances, classes, image_scores = _score_instances(dataset, scored, counts, variant)
     images = ImageTable(
         id=dataset.image_ids,
         file_name=np.array(dataset.file_names, dtype=object),

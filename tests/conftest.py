@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 TRIANGLE = [[1.0, 1.0, 8.0, 1.0, 8.0, 8.0]]
 
@@ -39,3 +42,35 @@ def coco_dict(images: int = 3, per_image: int = 2, **more: Any) -> dict[str, Any
 def coco_dict_fixture() -> Any:
     """`coco_dict` itself, for tests that want more than one."""
     return coco_dict
+
+
+class OpenCV:
+    """Contours and boundary counts as the paper's authors get them; a mask is uint8 [H, W]."""
+
+    @staticmethod
+    def contours(mask: NDArray[np.uint8]) -> list[NDArray[np.int32]]:
+        if mask.size == 0:  # findContours refuses it
+            return []
+        found, _ = cv2.findContours(np.ascontiguousarray(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        return [np.asarray(contour, np.int32)[:, 0] for contour in found]
+
+    @classmethod
+    def primary(cls, mask: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """The first contour of the largest area, [n, 2]; n = 0 where there is none."""
+        return max(cls.contours(mask), key=cv2.contourArea, default=np.empty((0, 2), np.int32))
+
+    @classmethod
+    def counts(cls, mask: NDArray[np.uint8]) -> tuple[int, int, int]:
+        """Straight steps, diagonal steps and twice the area, from the points of the primary contour."""
+        x, y = cls.primary(mask).astype(np.int64).T
+        dx, dy = np.abs(np.roll(x, -1) - x), np.abs(np.roll(y, -1) - y)
+        assert ((dx == 0) | (dy == 0) | (dx == dy)).all()
+        straight = (dx + dy)[(dx == 0) | (dy == 0)].sum()
+        diagonal = dx[(dx == dy)].sum()
+        area2 = abs((x * np.roll(y, -1) - np.roll(x, -1) * y).sum())  # Eq. 7
+        return int(straight), int(diagonal), int(area2)
+
+
+@pytest.fixture(scope="session")
+def opencv() -> type[OpenCV]:
+    return OpenCV

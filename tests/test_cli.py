@@ -145,6 +145,8 @@ USAGE = [
         "missing.json: cannot be read: No such file",
     ),
     (["score", "data.json", "-o", "scores.txt"], "a score file ends in .parquet, .npz, .csv, .json"),
+    (["score", "data.json", "-o", "data.json"], "is the file that is being read"),
+    (["score", "data.json", "-o", "link.json"], "is the file that is being read"),
     (["score", "data.json", "-o", "-"], "-o - needs --format"),
     (["score", "data.json", "--format", "csv"], "--format goes with -o -"),
     (["score", "."], "cannot be read: Is a directory"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def prune_report(source: str, output: str, pruned: Pruned) -> Report:
             **_annotations(scores),
         },
         "problems": _problems(scores.problems),
-        "problems_path": None if pruned.problems_path is None else str(pruned.problems_path),
+        "problems_path": _text(pruned.problems_path),
         "classes": _classes(pruned),
         "sha256": subset.sha256,
     }
@@ -103,7 +104,7 @@ CANDIDATES = {
 }
 
 
-def score_report(source: str, output: str | None, scores: Scores, problems_path: str | None) -> Report:
+def score_report(source: str, output: str | None, scores: Scores, problems_path: Path | None) -> Report:
     """What the scores of a data set are like."""
     images = scores.images
     ranked = np.flatnonzero(images.instances > 0)
@@ -127,7 +128,7 @@ def score_report(source: str, output: str | None, scores: Scores, problems_path:
         "last": best[-1:],
         "annotations": annotations,
         "problems": _problems(scores.problems),
-        "problems_path": problems_path,
+        "problems_path": _text(problems_path),
     }
     rows: list[Row] = [
         ("source", source),
@@ -176,7 +177,11 @@ def _problems(problems: list[Problem]) -> list[dict[str, Any]]:
     return [{"record": p.record, "reason": p.reason, "row": p.row} for p in problems]
 
 
-def _problem_rows(problems: list[Problem], path: Any) -> list[Row]:
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _problem_rows(problems: list[Problem], path: Path | None) -> list[Row]:
     if not problems:
         return []
     where = f", listed in {path}" if path else ""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from tfdp_fast._numbers import is_number
 from tfdp_fast.errors import OptionError
 
 _log = logging.getLogger(__name__.partition(".")[0])
@@ -23,7 +24,7 @@ def resolve_threads(threads: int | None) -> int:
         if hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
-    if type(threads) is not int or threads < 1:
+    if not is_number(threads, int) or threads < 1:
         raise OptionError(f"threads must be a whole number of at least 1, got {threads!r}")
     return threads
 

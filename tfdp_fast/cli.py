@@ -6,6 +6,7 @@ Nothing but the standard library is imported until a verb has something to do, s
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import re
@@ -237,9 +238,10 @@ def _prune(arguments: argparse.Namespace) -> int:
 
 def _score(arguments: argparse.Namespace) -> int:
     from tfdp_fast._console import progress_bar
+    from tfdp_fast._output import atomic_output
     from tfdp_fast._reports import score_report
     from tfdp_fast.formats.scores import suffix_of, write_scores
-    from tfdp_fast.pruning import save_problems
+    from tfdp_fast.pruning import path_of_problems, write_problems
     from tfdp_fast.scoring import score
 
     to_stdout = arguments.output == "-"
@@ -247,11 +249,13 @@ def _score(arguments: argparse.Namespace) -> int:
         raise OptionError("-o - needs --format, and cannot share standard output with --json")
     if arguments.format and not to_stdout:
         raise OptionError("--format goes with -o -; of a file the suffix says it")
+    problems_path = None
     if arguments.output and not to_stdout:
-        from tfdp_fast._output import check_output
-
         suffix_of(arguments.output)
-        check_output(arguments.output)
+        _check_output(arguments.output, arguments.input)
+        if arguments.on_error == "skip":
+            problems_path = path_of_problems(arguments.output)
+            _check_output(problems_path, arguments.input)
     with progress_bar("annotations", enabled=not (arguments.quiet or arguments.json)) as progress:
         scores = score(
             _source(arguments),
@@ -261,16 +265,28 @@ def _score(arguments: argparse.Namespace) -> int:
             threads=arguments.threads,
             progress=progress,
         )
-    problems_path = None
     if to_stdout:
         write_scores(scores, sys.stdout.buffer, f".{arguments.format}")
     elif arguments.output:
-        scores.save(arguments.output)
-        if arguments.on_error == "skip":
-            problems_path = str(save_problems(scores.problems, arguments.output))
+        with contextlib.ExitStack() as outputs:
+            if problems_path is not None:
+                write_problems(scores.problems, outputs.enter_context(atomic_output(problems_path)))
+            scores.save(arguments.output)
     report = score_report(arguments.input, arguments.output, scores, problems_path)
     _show(report, arguments, to_stderr=to_stdout)
     return WITH_PROBLEMS if scores.problems else OK
+
+
+def _check_output(output: str | Path, source: str) -> None:
+    """Refuse, before anything is read, what cannot be written or would overwrite the source."""
+    from tfdp_fast._output import check_output, refuse_to_overwrite
+
+    check_output(output)
+    try:
+        there = Path(source).stat()
+    except OSError:  # the reader will say so
+        return
+    refuse_to_overwrite(output, there)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -332,9 +348,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     parser = build_parser()
     arguments = parser.parse_args(argv)
-    logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
-    level = {0: logging.WARNING, 1: logging.INFO}.get(arguments.verbose, logging.DEBUG)
-    logging.getLogger("tfdp_fast").setLevel(level)
+    if arguments.verbose:
+        logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
+        level = logging.INFO if arguments.verbose == 1 else logging.DEBUG
+        logging.getLogger("tfdp_fast").setLevel(level)
     try:
         return int(arguments.run(arguments))
     except BrokenPipeError:

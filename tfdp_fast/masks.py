@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast import _core
 from tfdp_fast._core import FillConvention, SegmentationBatch, SegmentationKind
+from tfdp_fast._numbers import is_number
 from tfdp_fast._threads import chunk_size, map_in_order, resolve_threads
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.errors import MaskError, OptionError
@@ -135,11 +136,13 @@ def measure_labels(
     array = np.asarray(label_map)
     if array.ndim != 2 or array.dtype.kind not in "iu":
         raise OptionError(f"a label map has shape [H, W] and integers, got {array.dtype} {list(array.shape)}")
+    if not is_number(background, int, np.integer) or not -(2**63) <= background < 2**63:
+        raise OptionError(f"background must be a whole number of 64 bits, got {background!r}")
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     if array.dtype == np.uint64:
         if array.size and array.max() > np.iinfo(np.int64).max:
             raise OptionError("a label of the map does not fit into int64")
         array = array.astype(np.int64)
-    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     labels, counts = _core.measure_labels(array, background)
     return labels, BoundaryCounts.from_array(counts)
 
@@ -209,15 +212,15 @@ def to_rle(masks: Masks, size: Size | None = None, *, polygons: Polygons = "coco
     Raises
     ------
     MaskError
-        If a mask is malformed, or its image has 2**32 pixels or more.
+        If a mask is malformed, if the size of its image is not known, or if that has 2**32 pixels or more.
     OptionError
-        If an argument makes no sense, or if a mask without pixels does not say how large its image is.
+        If an argument makes no sense.
 
     Examples
     --------
     >>> import tfdp_fast as tfdp
     >>> tfdp.to_rle([[[1, 1, 4, 1, 4, 3, 1, 3]]], size=(5, 5))
-    [{'size': [5, 5], 'counts': '62320O8'}]
+    [{'size': [5, 5], 'counts': '6230004'}]
     """
     from tfdp_fast.kernels.rle import encode_rle
 
@@ -225,6 +228,8 @@ def to_rle(masks: Masks, size: Size | None = None, *, polygons: Polygons = "coco
         objects = list(dense_masks(masks, size))
     else:
         objects = [masks] if isinstance(masks, Mapping) else list(masks)
+        # Unlike null, a polygon without points needs to know how large its image is.
+        objects = [[[]] if _is_empty(mask) else mask for mask in objects]
     sizes = sizes_of(size, len(objects))
     batch = SegmentationBatch.from_objects(objects, sizes)
     statuses = batch.statuses.copy()
@@ -294,7 +299,7 @@ def fill_convention(polygons: str) -> FillConvention:
     """Look a fill convention up by its name."""
     try:
         return {"coco": FillConvention.COCO, "opencv": FillConvention.OPENCV}[polygons]
-    except KeyError:
+    except (KeyError, TypeError):
         raise OptionError(f"polygons must be 'coco' or 'opencv', got {polygons!r}") from None
 
 
@@ -303,6 +308,10 @@ def raise_first(statuses: NDArray[np.uint8]) -> None:
     failed = np.flatnonzero(statuses)
     if failed.size:
         raise MaskError(int(failed[0]), Status(int(statuses[failed[0]])))
+
+
+def _is_empty(mask: object) -> bool:
+    return mask is None or (isinstance(mask, (list, tuple)) and not mask)
 
 
 def is_array(masks: object) -> TypeGuard[NDArray[Any]]:
@@ -314,7 +323,10 @@ def sizes_of(size: Size | None, n: int) -> NDArray[np.int32]:
     """Height and width of n images, int32 [n, 2]; -1 where they are not known."""
     if size is None:
         return np.full((n, 2), -1, np.int32)
-    sizes = np.asarray(size)
+    try:
+        sizes = np.asarray(size)
+    except ValueError:  # ragged
+        sizes = np.empty(0)
     if sizes.dtype.kind not in "iu" or sizes.shape not in {(2,), (n, 2)}:
         raise OptionError(f"size must be (height, width) or an integer array [{n}, 2], got {size!r}")
     if sizes.size and (sizes.min() < 0 or sizes.max() > _core.max_side):

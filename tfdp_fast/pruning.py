@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from tfdp_fast.masks import Polygons
 from tfdp_fast.scoring import OnError, Progress, Scores, Variant, check_options, score_dataset
 from tfdp_fast.selection import Of, Subset, check_share, select
 
-__all__ = ["Pruned", "prune", "save_problems"]
+__all__ = ["Pruned", "path_of_problems", "prune", "write_problems"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,22 +117,28 @@ def prune(
     with timed("read"):
         dataset = read_coco(source, on_error=on_error)
     dataset.check_destination(destination)
+    problems_path = None
+    if on_error == "skip" and isinstance(destination, (str, os.PathLike)):
+        problems_path = path_of_problems(destination)
+        dataset.check_destination(problems_path)
     scores = score_dataset(
         dataset, variant, polygons=polygons, on_error=on_error, threads=threads, progress=progress
     )
     subset = select(scores, rate=rate, keep=keep, k=k, of=of)
     problem_rows = np.array([problem.row for problem in scores.problems], np.int64)
-    with timed("wrote the subset"):
+    with contextlib.ExitStack() as outputs, timed("wrote the subset"):
+        if problems_path is not None:
+            # It appears after the subset, and not without it.
+            write_problems(scores.problems, outputs.enter_context(atomic_output(problems_path)))
         kept = dataset.write_subset(destination, subset.keep, problem_rows)
-    problems_path = None
-    if on_error == "skip" and isinstance(destination, (str, os.PathLike)):
-        problems_path = save_problems(scores.problems, destination)
     return Pruned(subset, scores, kept, dataset.records - kept, problems_path)
 
 
-def save_problems(problems: Sequence[Problem], beside: str | os.PathLike[str]) -> Path:
-    """List problems in ``<beside>.problems.jsonl``, a JSON object a line; none at all gives an empty file."""
-    path = Path(f"{os.fspath(beside)}.problems.jsonl")
-    with atomic_output(path) as file:
-        file.write(msgspec.json.Encoder().encode_lines(problems))
-    return path
+def path_of_problems(destination: str | os.PathLike[str]) -> Path:
+    """Where the annotations that were set aside are listed: ``<destination>.problems.jsonl``."""
+    return Path(f"{os.fspath(destination)}.problems.jsonl")
+
+
+def write_problems(problems: Sequence[Problem], file: BinaryIO) -> None:
+    """List problems, a JSON object a line; none at all gives nothing."""
+    file.write(msgspec.json.Encoder().encode_lines(problems))

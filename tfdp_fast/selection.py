@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdp_fast._numbers import is_number
 from tfdp_fast.errors import OptionError
 from tfdp_fast.scoring import Scores
 from tfdp_fast.tables import Ids, ImageTable
@@ -156,11 +157,6 @@ def check_share(
     if not 0 < kept <= 1:
         raise OptionError(f"keep is the share to keep, 0 < keep <= 1 (k is a number), got {keep}")
     return kept
-
-
-def is_number(value: object, *types: type) -> bool:
-    """Is the value of one of these types? A bool is no number."""
-    return isinstance(value, types) and not isinstance(value, bool)
 
 
 def _number_to_keep(share: Fraction | int, n: int, of: str) -> int:

@@ -84,11 +84,15 @@ class ClassTotals:
         Raises
         ------
         OptionError
-            If there are not as many classes as counts.
+            If there are not as many classes as counts, or if they are neither whole numbers nor text.
         """
         from tfdp_fast.kernels.sums import accumulate
 
-        ids = np.asarray(category_ids if isinstance(category_ids, np.ndarray) else list(category_ids))
+        given = category_ids if isinstance(category_ids, np.ndarray) else list(category_ids)
+        ids = np.asarray(given)
+        mixed = isinstance(given, list) and len({isinstance(i, str) for i in given}) > 1
+        if ids.size and (mixed or ids.dtype.kind not in "iuU"):
+            raise OptionError("category ids are either whole numbers or text")
         if ids.shape != (len(counts),):
             raise OptionError(f"{len(counts)} masks need as many category ids, got shape {list(ids.shape)}")
         unique, inverse = np.unique(ids, return_inverse=True)

@@ -30,7 +30,7 @@ py::tuple measure_labels(const py::array& map, std::int64_t background) {
     if (map.ndim() != 2 || map.shape(0) > max_side || map.shape(1) > max_side) {
         refuse("label_map must have two dimensions of at most 2**29");
     }
-    if (map.shape(1) > 1 && map.strides(1) != map.itemsize()) {
+    if (map.size() > 0 && map.shape(1) > 1 && map.strides(1) != map.itemsize()) {
         refuse("the pixels of a row must be adjacent in memory");
     }
     const Size size{static_cast<std::int32_t>(map.shape(0)), static_cast<std::int32_t>(map.shape(1))};

@@ -118,7 +118,7 @@ Status counts_from_runs(const Runs& runs, Size size, std::vector<std::uint32_t>&
             at = top + run.end;
         }
     }
-    if (at < size.pixels()) {
+    if (at < size.pixels() || counts.empty()) {
         counts.push_back(static_cast<std::uint32_t>(size.pixels() - at));
     }
     return Status::ok;

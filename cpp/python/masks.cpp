@@ -77,7 +77,7 @@ class DenseSource {
         }
         n_ = masks.shape(0);
         size_ = {static_cast<std::int32_t>(masks.shape(1)), static_cast<std::int32_t>(masks.shape(2))};
-        if (masks.strides(2) == 1 || size_.width <= 1) {
+        if (masks.strides(2) == 1 || size_.width <= 1 || masks.size() == 0) {
             axis_ = Axis::row;
         } else if (masks.strides(1) == 1 || size_.height <= 1) {
             axis_ = Axis::column;

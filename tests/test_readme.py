@@ -1,0 +1,64 @@
+"""The examples of the README and of the decision records do what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tfdp_fast.cli import main
+from tfdp_fast.demo import make_demo
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+RECORDS = sorted((ROOT / "docs" / "adr").glob("*.md"))
+CONSOLE = re.compile(r"^```console\n\$ (tfdp [^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder that the examples run in: what `tfdp demo` leaves, and a file with a fault."""
+    annotations = make_demo(tmp_path / "tfdp-demo")
+    bad = json.loads(annotations.read_text("utf-8"))
+    bad["annotations"][16]["segmentation"] = [[1, 2, 3]]
+    (tmp_path / "bad.json").write_text(json.dumps(bad), "utf-8")
+    monkeypatch.chdir(tmp_path)
+
+
+def run_examples(path: Path) -> int:
+    """Run all Python examples of a page, one after the other; how many there were."""
+    examples = doctest.DocTestParser().get_doctest(path.read_text("utf-8"), {}, path.name, str(path), 0)
+    result = doctest.DocTestRunner().run(examples)
+    assert result.failed == 0
+    return result.attempted
+
+
+@pytest.mark.usefixtures("demo")
+def test_python() -> None:
+    assert run_examples(README) > 10
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize(("command", "expected"), CONSOLE.findall(README.read_text("utf-8")))
+def test_console(command: str, expected: str) -> None:
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
+        main(shlex.split(command)[1:])
+    assert shown.getvalue() == expected
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_decision_records(path: Path) -> None:
+    run_examples(path)
+
+
+@pytest.mark.parametrize("path", [README, *ROOT.glob("[C]*.md"), *ROOT.glob("docs/**/*.md")], ids=str)
+def test_links(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []

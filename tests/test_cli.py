@@ -14,8 +14,9 @@ import pytest
 
 import tfdp_fast as tfdp
 from tfdp_fast import cli
+from tfdp_fast.formats.dataset import OnError
 from tfdp_fast.masks import Polygons
-from tfdp_fast.scoring import OnError, Variant
+from tfdp_fast.scoring import Variant
 from tfdp_fast.selection import Of
 
 SQUARE = [[1, 1, 9, 1, 9, 9, 1, 9]]

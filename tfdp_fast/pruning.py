@@ -16,9 +16,9 @@ import numpy as np
 from tfdp_fast._output import atomic_output
 from tfdp_fast._threads import resolve_threads, timed
 from tfdp_fast.formats.coco import read_coco
-from tfdp_fast.formats.dataset import Problem
+from tfdp_fast.formats.dataset import OnError, Problem
 from tfdp_fast.masks import Polygons
-from tfdp_fast.scoring import OnError, Progress, Scores, Variant, check_options, score_dataset
+from tfdp_fast.scoring import Progress, Scores, Variant, check_options, score_dataset
 from tfdp_fast.selection import Of, Subset, check_share, select
 
 __all__ = ["Pruned", "path_of_problems", "prune", "write_problems"]

@@ -14,14 +14,13 @@ from tfdp_fast._threads import chunk_size, map_in_order, resolve_threads, timed
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats.coco import read_coco
-from tfdp_fast.formats.dataset import Dataset, Problem
+from tfdp_fast.formats.dataset import Dataset, OnError, Problem
 from tfdp_fast.masks import Polygons, fill_convention, measure_batch
 from tfdp_fast.status import Status
 from tfdp_fast.tables import ClassTable, ImageTable, InstanceTable
 from tfdp_fast.totals import ClassTotals, Shape
 
 __all__ = [
-    "OnError",
     "Progress",
     "Scores",
     "Variant",
@@ -37,7 +36,6 @@ Variant: TypeAlias = Literal["tfdp", "scs", "si", "cb"]
 (Eq. 13).
 """
 
-OnError: TypeAlias = Literal["raise", "skip"]
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of annotations that are done and that there are."""
 

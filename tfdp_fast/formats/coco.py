@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from itertools import repeat
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,9 @@ from tfdp_fast.formats._coco_records import (
     unfit_sides,
 )
 from tfdp_fast.formats._coco_sources import JsonSource, ObjectSource, Source, open_path
-from tfdp_fast.formats.dataset import Dataset, Problem
+from tfdp_fast.formats.dataset import Dataset, OnError, Problem
 
-__all__ = ["OnError", "read_coco"]
-
-OnError: TypeAlias = Literal["raise", "skip"]
+__all__ = ["read_coco"]
 
 
 def read_coco(source: Any, *, on_error: OnError = "raise", name: str | None = None) -> Dataset:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfdp_fast._core import SegmentationBatch
 from tfdp_fast.tables import Ids
+
+OnError: TypeAlias = Literal["raise", "skip"]
+"""What to do with an annotation that cannot be used: raise, or set it aside."""
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
-import math
 import os
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfdp_fast._output import atomic_output
-from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.errors import DataError, OptionError, OutputError, TfdpError
 from tfdp_fast.formats._scores_common import (
     Unreadable,
     about_of,
@@ -27,7 +26,8 @@ from tfdp_fast.formats._scores_common import (
     scores_about,
 )
 from tfdp_fast.formats._scores_parquet import read_parquet, write_parquet
-from tfdp_fast.scoring import Scores
+from tfdp_fast.masks import Polygons
+from tfdp_fast.scoring import Scores, Variant
 from tfdp_fast.tables import ClassTable, Ids, ImageTable, InstanceTable, Table
 
 __all__ = ["SUFFIXES", "load_scores", "save_scores", "write_scores"]
@@ -36,40 +36,84 @@ CSV_COLUMNS = ("image_id", "file_name", "score", "annotations", "instances")
 TableT = TypeVar("TableT", bound=Table)
 
 
-def save_scores(scores: Scores, path: str | os.PathLike[str]) -> None:
-    """Write a score file whose suffix says how, whole or not at all; see `Scores.save`."""
-    suffix = suffix_of(path)
-    with atomic_output(path) as file:
-        _WRITERS[suffix](scores, file)
+def save_scores(scores: Scores, destination: str | os.PathLike[str]) -> None:
+    """Write a score file whose suffix, in either case, says how; whole or not at all.
 
-
-def write_scores(scores: Scores, file: BinaryIO, suffix: str) -> None:
-    """Write scores to a binary file in the format of a suffix.
+    ``.parquet``
+        A row per image, in data-set order: ``image_id`` (int64 or string), ``file_name`` (string, null where
+        there is none), ``score`` (double), ``annotation_count`` and ``instance_count`` (int64, -1 if not
+        known), and ``instances``, a list of structs: ``id``, ``category_id`` (int64 or string), ``straight``,
+        ``diagonal``, ``area2`` (int64), ``shape``, ``score`` (double), and ``row`` (int64), the place in the
+        instance table. The metadata holds the rest, as JSON under ``tfdp_fast``. Needs the extra ``parquet``.
+    ``.npz``
+        An array per column, ``images.id`` and so on, as the tables name them; ``images.has_file_name`` is
+        False where there is none; ``about`` is the rest, as JSON. No pickles, not compressed.
+    ``.csv``
+        A row per image: ``image_id, file_name, score, annotations, instances``. A file name is empty where
+        there is none; floats are the shortest that read back the same.
+    ``.json``
+        ``{"<image id>": score}``, positive scores only, in data-set order: the form of the paper's authors.
 
     Raises
     ------
     OptionError
-        If there is no such format.
+        If the suffix is none of these.
     MissingExtraError
-        If it needs a package that is not installed.
+        If the format needs a package that is not installed.
+    OutputError
+        If the file cannot be written, or the format cannot hold a text.
     """
-    _WRITERS[suffix_of(f"scores{suffix}")](scores, file)
+    suffix = suffix_of(destination)
+    with atomic_output(destination) as file:
+        write_scores(scores, file, suffix)
+
+
+def write_scores(scores: Scores, file: BinaryIO, suffix: str) -> None:
+    """Write scores to a binary file in the format of a suffix, ``".csv"`` for example; see `save_scores`."""
+    write = _WRITERS.get(suffix.lower())
+    if write is None:
+        raise OptionError(f"{suffix!r} is no format of scores: {', '.join(SUFFIXES)}")
+    try:
+        write(scores, file)
+    except UnicodeEncodeError as error:
+        where = error.object[max(error.start - 20, 0) : error.end + 20]
+        raise OutputError(f"{suffix} cannot hold a text that is no Unicode: {where!r}") from error
 
 
 def load_scores(path: str | os.PathLike[str]) -> Scores:
-    """Read a score file; see `Scores.load`."""
-    read = _READERS[suffix_of(path)]
-    name = os.fspath(path)
+    """Read a score file; see `save_scores`.
+
+    From ``.parquet`` and ``.npz`` everything comes back bit for bit. From ``.csv`` and ``.json`` come the
+    images only; ids are int64 if all of them are whole numbers, else text. JSON has no file names (None) and
+    no counts (-1).
+
+    Raises
+    ------
+    OptionError
+        If the suffix is none of the four.
+    MissingExtraError
+        If the format needs a package that is not installed.
+    DataError
+        If the file cannot be read, or is not what its suffix says, in whichever way.
+    """
+    suffix, name = suffix_of(path), os.fspath(path)
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise DataError(name, None, f"cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a null character in the name
+        raise DataError(name, None, f"cannot be read: {error}") from error
     if not data:
         raise DataError(name, None, "is empty")
     try:
-        return read(data)
-    except Unreadable as error:
-        raise DataError(name, None, str(error)) from error
+        scores = _READERS[suffix](data)
+        _check(scores)
+    except TfdpError:
+        raise
+    except Exception as error:  # over a damaged file, libraries raise whatever they like
+        reason = str(error) if isinstance(error, Unreadable) else f"is no {suffix} file of scores: {error}"
+        raise DataError(name, None, " ".join(reason.split())) from error
+    return scores
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
@@ -78,6 +122,41 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
     if suffix not in _WRITERS:
         raise OptionError(f"{os.fspath(path)}: a score file ends in {', '.join(SUFFIXES)}")
     return suffix
+
+
+def _check(scores: Scores) -> None:
+    """Raise Unreadable unless every column is of its type, and the scores are those of some data set."""
+    for name in ("images", "instances", "classes"):
+        table: Table | None = getattr(scores, name)
+        for column_name, column in () if table is None else table.columns().items():
+            if column.shape != (len(scores.images.id if table is None else table),):
+                raise Unreadable(f'the columns "{name}.*" are not equally long')
+            if not _is_of_type(column_name, column):
+                raise Unreadable(f'the column "{name}.{column_name}" is of the wrong type: {column.dtype}')
+            if column.dtype.kind == "f" and not np.isfinite(column).all():
+                raise Unreadable(f'the column "{name}.{column_name}" has a value that is not finite')
+    if len(np.unique(scores.images.id)) < len(scores.images):
+        raise Unreadable("has an image id twice")
+    counts = (scores.crowd, scores.ignored, *(problem.row for problem in scores.problems))
+    texts = [text for problem in scores.problems for text in (problem.record, problem.reason)]
+    if (
+        scores.variant not in {None, *get_args(Variant)}
+        or scores.polygons not in {None, *get_args(Polygons)}
+        or not all(type(count) is int for count in counts)
+        or not all(isinstance(text, str) for text in texts)
+    ):
+        raise Unreadable("is no file of scores of this package")
+
+
+def _is_of_type(name: str, column: NDArray[Any]) -> bool:
+    if name in {"id", "image_id", "category_id"}:
+        return column.dtype == np.int64 or column.dtype.kind == "U"
+    if name in {"file_name", "name"}:
+        nothing = type(None) if name == "file_name" else str
+        return column.dtype == np.object_ and all(
+            isinstance(text, (str, nothing)) for text in column.tolist()
+        )
+    return bool(column.dtype == (np.float64 if name in {"score", "shape", "total"} else np.int64))
 
 
 # ---- .npz ----
@@ -96,48 +175,51 @@ def _write_npz(scores: Scores, file: BinaryIO) -> None:
     columns["images.has_file_name"] = np.array(
         [name is not None for name in scores.images.file_name], np.bool_
     )
-    columns["images.file_name"] = np.array([name or "" for name in scores.images.file_name], np.str_)
+    columns["images.file_name"] = _text_column(name or "" for name in scores.images.file_name)
     if scores.classes is not None:
-        columns["classes.name"] = np.array(scores.classes.name.tolist(), np.str_)
+        columns["classes.name"] = _text_column(scores.classes.name)
     np.savez(file, **columns)
 
 
+def _text_column(values: Iterable[str]) -> NDArray[np.str_]:
+    found = list(values)
+    for text in found:
+        if text.endswith("\0"):  # NumPy would drop it
+            raise OutputError(f".npz cannot hold a text that ends in a null character: {text!r}")
+    return np.array(found, np.str_)
+
+
 def _read_npz(data: bytes) -> Scores:
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            columns = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise Unreadable(f"is no .npz file of scores: {error}") from error
+    archive = np.load(io.BytesIO(data), allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise Unreadable("is no .npz file of scores: it is a single array")
+    with archive:
+        columns = {name: archive[name] for name in archive.files}
     about = about_of(str(columns.get("about", "")))
     has_name = columns.get("images.has_file_name")
     if has_name is None:
         raise Unreadable('has no column "images.has_file_name"')
+    names = columns.get("images.file_name", np.empty(0, np.str_)).tolist()
     columns["images.file_name"] = object_column(
-        name if there else None
-        for name, there in zip(
-            columns.get("images.file_name", np.empty(0)).tolist(), has_name.tolist(), strict=False
-        )
+        name if there else None for name, there in zip(names, has_name.tolist(), strict=True)
     )
     if "classes.name" in columns:
         columns["classes.name"] = object_column(columns["classes.name"].tolist())
-    return scores_about(
-        about,
-        _table(ImageTable, columns, "images."),
-        _table(InstanceTable, columns, "instances.") if "instances.id" in columns else None,
-        _table(ClassTable, columns, "classes.") if "classes.id" in columns else None,
-    )
+    images = _table(ImageTable, columns, "images.")
+    instances = _table(InstanceTable, columns, "instances.") if "instances.id" in columns else None
+    classes = _table(ClassTable, columns, "classes.") if "classes.id" in columns else None
+    if instances is not None and not np.isin(instances.image_id, images.id).all():
+        raise Unreadable("has an instance of an image that is not there")
+    return scores_about(about, images, instances, classes)
 
 
 def _table(table: type[TableT], columns: dict[str, Any], prefix: str) -> TableT:
-    """A table from its columns, which must be there and equally long."""
+    """A table from its columns, which must be there."""
     names = [field.name for field in fields(table)]
     missing = [name for name in names if prefix + name not in columns]
     if missing:
         raise Unreadable(f'has no column "{prefix}{missing[0]}"')
-    found = {name: columns[prefix + name] for name in names}
-    if len({column.shape for column in found.values()}) > 1 or found[names[0]].ndim != 1:
-        raise Unreadable(f'the columns "{prefix}*" are not equally long')
-    return table(**found)
+    return table(**{name: columns[prefix + name] for name in names})
 
 
 # ---- .csv and .json ----
@@ -145,13 +227,12 @@ def _table(table: type[TableT], columns: dict[str, Any], prefix: str) -> TableT:
 
 def _write_csv(scores: Scores, file: BinaryIO) -> None:
     images = scores.images
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    text = codecs.getwriter("utf-8")(file)
     text.write(",".join(CSV_COLUMNS) + "\n")
     # All text is quoted: csv alone would leave a carriage return in a name as it is.
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     columns = (images.id, images.file_name, images.score, images.annotations, images.instances)
     writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
-    text.detach()
 
 
 def _read_csv(data: bytes) -> Scores:
@@ -159,7 +240,7 @@ def _read_csv(data: bytes) -> Scores:
         rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise Unreadable(f"is no .csv file: {error}") from error
-    if tuple(rows[0]) != CSV_COLUMNS:
+    if not rows or tuple(rows[0]) != CSV_COLUMNS:
         raise Unreadable(f"does not begin with {','.join(CSV_COLUMNS)}")
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(CSV_COLUMNS):
@@ -169,7 +250,7 @@ def _read_csv(data: bytes) -> Scores:
         return _images_only(
             ids_of_text(ids),
             [name or None for name in names],
-            [float(value) for value in values],
+            np.array([float(value) for value in values], np.float64),
             np.array([int(number) for number in annotations], np.int64),
             np.array([int(number) for number in instances], np.int64),
         )
@@ -200,24 +281,24 @@ def _read_json(data: bytes) -> Scores:
     for image_id, value in found.items():
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise Unreadable(f"the score of image {image_id} is no number")
+    try:
+        values = np.array(list(found.values()), np.float64)
+    except OverflowError:
+        raise Unreadable("has a score that is not finite") from None
     unknown = np.full(len(found), -1, np.int64)
-    return _images_only(
-        ids_of_text(found), [None] * len(found), list(found.values()), unknown, unknown.copy()
-    )
+    return _images_only(ids_of_text(found), [None] * len(found), values, unknown, unknown.copy())
 
 
 def _images_only(
     ids: Ids,
     names: list[str | None],
-    values: list[float],
+    values: NDArray[np.float64],
     annotations: NDArray[np.int64],
     instances: NDArray[np.int64],
 ) -> Scores:
-    if not all(map(math.isfinite, values)):
+    if not np.isfinite(values).all():
         raise Unreadable("has a score that is not finite")
-    if len(np.unique(ids)) < len(ids):
-        raise Unreadable("has an image id twice")
-    images = ImageTable(ids, object_column(names), annotations, instances, np.array(values, np.float64))
+    images = ImageTable(ids, object_column(names), annotations, instances, values)
     return Scores(images, None, None, None, None)
 
 

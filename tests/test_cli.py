@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any, get_args
 import pytest
 
 import tfdp_fast as tfdp
-from tfdp_fast import cli
+from tfdp_fast import _arguments, cli
 from tfdp_fast.formats.dataset import OnError
 from tfdp_fast.masks import Polygons
 from tfdp_fast.scoring import Variant
@@ -296,6 +298,23 @@ def test_json_of_every_verb(
     assert run_json(capsys, "demo")["images"]["total"] == 60
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_completion_in_bash(folder: Path) -> None:
+    script = process("completion", "bash", cwd=folder).stdout.decode()
+    for words, expected in [
+        (["tfdp", "pr"], {"prune"}),
+        (["tfdp", "score", "--var"], {"--variant"}),
+        (["tfdp", "prune", "--of", ""], {"scored", "annotated", "all"}),
+        (["tfdp", "score", "da"], {"data.json"}),
+    ]:
+        ask = (
+            f"{script}\nCOMP_WORDS=({' '.join(shlex.quote(word) for word in words)})\n"
+            f"COMP_CWORD={len(words) - 1}\n_shtab_tfdp\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
+        )
+        done = subprocess.run(["bash"], input=ask, capture_output=True, text=True, cwd=folder, check=False)
+        assert set(done.stdout.split()) == expected, (words, done.stderr)
+
+
 def test_demo_makes_prunes_and_can_be_repeated(folder: Path) -> None:
     first = process("demo", "-o", "shapes", cwd=folder)
     assert (first.returncode, first.stderr) == (0, b"")
@@ -357,7 +376,7 @@ def test_verbose_says_how_long_each_stage_took(folder: Path) -> None:
 
 
 def test_choices_are_those_of_the_library() -> None:
-    assert get_args(Variant) == cli.VARIANTS
-    assert get_args(Polygons) == cli.POLYGONS
-    assert get_args(OnError) == cli.ON_ERROR
-    assert get_args(Of) == cli.OF
+    assert get_args(Variant) == _arguments.VARIANTS
+    assert get_args(Polygons) == _arguments.POLYGONS
+    assert get_args(OnError) == _arguments.ON_ERROR
+    assert get_args(Of) == _arguments.OF

@@ -1,0 +1,198 @@
+"""The arguments of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import partial
+from typing import Any, NoReturn
+
+VARIANTS = ("tfdp", "scs", "si", "cb")
+POLYGONS = ("coco", "opencv")
+ON_ERROR = ("raise", "skip")
+OF = ("scored", "annotated", "all")
+FORMATS = ("parquet", "npz", "csv", "json")
+SHELLS = ("bash", "zsh", "tcsh")
+
+BAD_USAGE = 2
+
+EPILOG = """\
+exit codes:
+  0  done
+  1  done, but annotations were set aside (--on-error skip)
+  2  bad input, bad usage, or output that cannot be written: one line on standard error, nothing half-written
+"""
+
+PRUNE_EPILOG = """\
+examples:
+  tfdp prune instances_train.json --rate 0.5 -o pruned.json     drop half of the images
+  tfdp prune instances_train.json --keep 0.5 -o pruned.json     the same
+  tfdp prune instances_train.json --keep 58660 -o pruned.json   keep 58,660 images
+  tfdp prune - --rate 30% -o - < all.json > pruned.json         through a pipe: the report goes to stderr
+
+An output that exists is replaced once the new one is complete. It cannot be the input.
+"""
+
+SCORE_EPILOG = """\
+examples:
+  tfdp score instances_train.json                       a summary
+  tfdp score instances_train.json -o scores.parquet     everything; .npz too
+  tfdp score instances_train.json -o scores.csv         the images
+  tfdp score instances_train.json -o scores.json        {"<image id>": score}
+  tfdp score instances_train.json -o - --format csv     to standard output
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line.
+
+    Parameters
+    ----------
+    completions : mapping, optional
+        By metavar, how a shell completes an argument, in the form of shtab.
+    """
+
+    def __init__(self, *, completions: Mapping[str, Any] | None = None, **options: Any) -> None:
+        self._completions = completions or {}
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        """Add an argument, and how it is completed."""
+        action = super().add_argument(*names, **options)
+        if options.get("metavar") in self._completions:
+            action.complete = self._completions[options["metavar"]]  # type: ignore[attr-defined]
+        return action
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def rate_to_drop(text: str) -> Fraction:
+    """The value of --rate."""
+    rate = _share(text)
+    if rate is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share: write 0.5 or 50%")
+    if rate >= 1 and re.fullmatch(r"[0-9]+", text):
+        raise argparse.ArgumentTypeError(f"the share to drop is below 1, got {text}: write 0.5 or 50%")
+    return rate
+
+
+def share_or_count_to_keep(text: str) -> Fraction | int:
+    """The value of --keep: a share has a point or a per cent sign, a count has none."""
+    if text in {"0", "1"}:
+        raise argparse.ArgumentTypeError(
+            "1 can be a share or a count: write 1.0 or 100% for all images, --k 1 for one"
+            if text == "1"
+            else "0 would keep nothing"
+        )
+    if re.fullmatch(r"[0-9]+", text):
+        return int(text)
+    share = _share(text)
+    if share is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a share (0.5, 50%) nor a count (58660)")
+    return share
+
+
+def _share(text: str) -> Fraction | None:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(%?)", text)
+    return Fraction(match[1]) / (100 if match[2] else 1) if match else None
+
+
+def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.ArgumentParser:
+    """The parser of ``tfdp`` and its verbs."""
+    parser = _Parser(
+        completions=completions,
+        prog="tfdp",
+        description="Score the images of an instance segmentation data set from its annotations alone,\n"
+        "and keep those that are most worth training on.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action="store_true", help="print versions and leave")
+    parser.add_argument("--json", action="store_true", help="print JSON (with --version)")
+    parser.set_defaults(verb=None, parser=parser, quiet=False, verbose=0)
+    # argparse asks for a class, and only calls it.
+    verb_parser: Any = partial(_Parser, completions=completions)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", parser_class=verb_parser)
+
+    prune = _verb(verbs, "prune", "write the part of a data set that is worth keeping", PRUNE_EPILOG)
+    _add_input(prune)
+    prune.add_argument("-o", "--output", metavar="FILE", required=True, help="where to; - is standard output")
+    how_many = prune.add_mutually_exclusive_group(required=True)
+    how_many.add_argument(
+        "--rate", type=rate_to_drop, metavar="SHARE", help="share of the images to DROP: 0.3, 30%%"
+    )
+    how_many.add_argument(
+        "--keep",
+        type=share_or_count_to_keep,
+        metavar="SHARE|N",
+        help="share (0.7, 70%%) or number (58660) to KEEP",
+    )
+    how_many.add_argument("--k", type=int, metavar="N", help="number of images to KEEP")
+    prune.add_argument(
+        "--of",
+        choices=OF,
+        default="scored",
+        help="the images that a share refers to: those with a scored "
+        "instance (default), with an annotation, or all",
+    )
+    _add_scoring(prune)
+
+    score = _verb(verbs, "score", "score every image of a data set", SCORE_EPILOG)
+    _add_input(score)
+    score.add_argument(
+        "-o", "--output", metavar="FILE", help="where to; the suffix says how; - is standard output"
+    )
+    score.add_argument("--format", choices=FORMATS, help="the format of standard output (with -o -)")
+    _add_scoring(score)
+
+    demo = _verb(verbs, "demo", "make a small data set with images and prune it")
+    demo.add_argument(
+        "-o", "--output", metavar="FOLDER", default="tfdp-demo", help="where to (default: %(default)s)"
+    )
+
+    completion = _verb(verbs, "completion", "print a completion script for a shell")
+    completion.add_argument("shell", choices=SHELLS)
+    return parser
+
+
+def _verb(verbs: Any, name: str, summary: str, epilog: str | None = None) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=epilog
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="say what is going on; -vv also where an error arose",
+    )
+    parser.set_defaults(verb=name, parser=parser)
+    return parser
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="ANNOTATIONS", help="a COCO or LVIS file; - is standard input")
+
+
+def _add_scoring(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("scoring")
+    group.add_argument(
+        "--variant", choices=VARIANTS, default="tfdp", help="the method (default) or one of its ablations"
+    )
+    group.add_argument(
+        "--polygons",
+        choices=POLYGONS,
+        default="coco",
+        help="how polygons become masks (default: %(default)s)",
+    )
+    group.add_argument(
+        "--on-error",
+        choices=ON_ERROR,
+        default="raise",
+        help="stop at a bad annotation (default) or set it aside",
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="threads to use (default: all processors)")

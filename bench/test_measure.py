@@ -12,11 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from bench_data import Masks, made_polygons, real_masks
 from numpy.typing import NDArray
 from pycocotools import _mask as coco_mask
 
 import tfdp_fast as tfdp
+from bench_data import Masks, made_polygons, real_masks
 
 OURS = "tfdp"
 Load = Callable[[], Masks | None]

@@ -1,5 +1,6 @@
 #include <limits>
 #include <memory>
+#include <new>
 
 #include "arrays.hpp"
 #include "register.hpp"
@@ -179,6 +180,9 @@ Status take_dense(const py::array& array, SegmentationBatch& batch, Size& size) 
     size = {static_cast<std::int32_t>(array.shape(0)), static_cast<std::int32_t>(array.shape(1))};
     // Columns, so that the run lengths come out in COCO's order.
     const auto columns = py::array::ensure(array, py::array::f_style);
+    if (!columns) {
+        throw std::bad_alloc();  // the only reason: the copy did not fit
+    }
     Runs runs;
     runs_from_dense(static_cast<const std::uint8_t*>(columns.data()), size.height, size, Axis::column, runs);
     std::vector<std::uint32_t> counts;

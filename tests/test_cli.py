@@ -288,6 +288,14 @@ def test_score_writes_every_format(folder: Path, capsys: pytest.CaptureFixture[s
     assert report["best"][0]["image_id"] == tfdp.select(expected, k=1).ranking[0]
 
 
+def test_a_missing_package_is_named_before_anything_is_read(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert cli.main(["score", str(folder / "missing.json"), "-o", str(folder / "scores.parquet")]) == 2
+    assert capsys.readouterr().err == "tfdp: error: this needs pyarrow: pip install 'tfdp-fast[parquet]'\n"
+
+
 def test_json_of_every_verb(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,7 @@
-"""Scores as Parquet: a row per image, its instances nested, the rest in the metadata."""
+"""Scores as Parquet: a row per image, its instances nested, the rest in the metadata.
+
+The caller has made sure that pyarrow is installed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tfdp_fast.errors import MissingExtraError
 from tfdp_fast.formats._scores_common import (
     Unreadable,
     about_of,
@@ -25,7 +27,9 @@ NESTED = ("id", "category_id", "straight", "diagonal", "area2", "shape", "score"
 
 def write_parquet(scores: Scores, file: BinaryIO) -> None:
     """Write scores as Parquet."""
-    pa, pq = _pyarrow()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     images = scores.images
     columns = {
         "image_id": pa.array(images.id.tolist() if images.id.dtype.kind == "U" else images.id),
@@ -72,7 +76,9 @@ def _nested_instances(pa: Any, image_ids: Ids, instances: InstanceTable) -> Any:
 
 def read_parquet(data: bytes) -> Scores:
     """Read what `write_parquet` has written."""
-    pa, pq = _pyarrow()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         table = pq.read_table(pa.BufferReader(data))
     except (pa.ArrowException, OSError) as error:
@@ -121,12 +127,3 @@ def _scores_of(table: Any, about: dict[str, Any]) -> Scores:
 def _ids_of(column: Any) -> Ids:
     values: Ids = column.to_numpy(zero_copy_only=False) if hasattr(column, "offset") else column.to_numpy()
     return values if values.dtype == np.int64 else np.array(values.tolist(), np.str_)
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingExtraError("pyarrow", "parquet") from None
-    return pa, pq

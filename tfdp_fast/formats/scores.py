@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfdp_fast._output import atomic_output
-from tfdp_fast.errors import DataError, OptionError, OutputError, TfdpError
+from tfdp_fast.errors import DataError, MissingExtraError, OptionError, OutputError, TfdpError
 from tfdp_fast.formats._scores_common import (
     Unreadable,
     about_of,
@@ -117,10 +118,12 @@ def load_scores(path: str | os.PathLike[str]) -> Scores:
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
-    """The suffix of a score file, in lower case."""
+    """The suffix of a score file, in lower case; an error if it, or the package for it, is not known here."""
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
         raise OptionError(f"{os.fspath(path)}: a score file ends in {', '.join(SUFFIXES)}")
+    if suffix == ".parquet" and not importlib.util.find_spec("pyarrow"):
+        raise MissingExtraError("pyarrow", "parquet")
     return suffix
 
 

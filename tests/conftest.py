@@ -9,7 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
+
+# Time is not what is tested, and the first call of a kernel may compile it.
+settings.register_profile("tfdp", deadline=None)
+settings.load_profile("tfdp")
 
 TRIANGLE = [[1.0, 1.0, 8.0, 1.0, 8.0, 8.0]]
 

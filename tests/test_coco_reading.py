@@ -27,7 +27,6 @@ from coco_support import (
     filtered,
     pycocotools_reads,
     refusal,
-    relaxed,
     subset_bytes,
     text_of,
 )
@@ -308,7 +307,6 @@ def test_words_that_python_refuses_too(text: bytes) -> None:
 words = st.lists(st.sampled_from(["NaN", "Infinity", "-Infinity", "\\", '"', "a", " ", ":", "[", "\n", "é"]))
 
 
-@relaxed
 @given(st.recursive(
     st.sampled_from([math.nan, math.inf, -math.inf, 1.5, None]) | words.map("".join),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words.map("".join), inner, max_size=4),

@@ -23,7 +23,6 @@ from coco_support import (
     Make,
     filtered,
     pycocotools_reads,
-    relaxed,
     subset_bytes,
     text_of,
 )
@@ -166,7 +165,6 @@ def loads(text: bytes) -> Any:
     return json.loads(text, parse_constant=lambda word: f"<{word}>")  # NaN is not equal to itself
 
 
-@relaxed
 @given(coco_data(), st.randoms(use_true_random=False), st.data())
 def test_any_spelling_and_any_selection(
     source: dict[str, Any], rng: random.Random, draws: st.DataObject

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pycocotools import mask as coco
@@ -27,8 +27,6 @@ from tfdp_fast.kernels import rle, sums
 from tfdp_fast.kernels._policy import F64, kernel
 from tfdp_fast.reference import KERNELS, LIMBS
 from tfdp_fast.status import Status
-
-relaxed = settings(deadline=None)  # the machine is shared
 
 
 def assert_same(ours: Any, theirs: Any) -> None:
@@ -93,7 +91,6 @@ def decode(strings: list[bytes], pixels: list[int]) -> tuple[list[list[int]], li
     return decoded, [Status(code) for code in status]
 
 
-@relaxed
 @given(batches)
 def test_decoding_inverts_encoding(batch: list[list[int]]) -> None:
     data, offsets = assert_agree("encode_rle", *flat(batch, np.uint32))
@@ -103,7 +100,6 @@ def test_decoding_inverts_encoding(batch: list[list[int]]) -> None:
     assert_same((counts, count_offsets), flat(batch, np.uint32))
 
 
-@relaxed
 @given(st.lists(st.integers(0, 40) | st.integers(0, 5000) | st.integers(0, 2**28), max_size=30))
 def test_strings_are_those_of_pycocotools(counts: list[int]) -> None:
     # Below 2**29 only: from there on a count takes 7 characters, and pycocotools allocates 6.
@@ -113,13 +109,11 @@ def test_strings_are_those_of_pycocotools(counts: list[int]) -> None:
     assert decode([text], [sum(counts)]) == ([counts], [Status.OK])
 
 
-@relaxed
 @given(st.lists(st.tuples(st.binary(max_size=20), st.integers(0, 60)), max_size=6))
 def test_random_bytes_never_crash(strings: list[tuple[bytes, int]]) -> None:
     decode([text for text, _ in strings], [pixels for _, pixels in strings])
 
 
-@relaxed
 @given(st.lists(st.integers(48, 111), max_size=40).map(bytes), st.integers(0, 60) | st.integers(0, 2**62))
 @example(b"o" * 11 + b"0", 0)
 @example(b"P" * 11 + b"0", 0)
@@ -132,7 +126,6 @@ def test_random_characters_never_crash(text: bytes, pixels: int) -> None:
     decode([text], [pixels])
 
 
-@relaxed
 @given(batches.filter(any), st.data())
 def test_a_corrupt_string_does_not_disturb_the_others(batch: list[list[int]], data: st.DataObject) -> None:
     strings = [bytes(rle.encode_rle(*flat([mask], np.uint32))[0]) for mask in batch]
@@ -209,7 +202,6 @@ def bits(value: float) -> str:
     return float(value).hex()
 
 
-@relaxed
 @given(samples)
 @example(np.array([1.0, 2.0**-53, 2.0**-1074]))
 @example(np.array([1.0, 2.0**-53, -TINY]))
@@ -230,7 +222,6 @@ def test_a_sum_is_that_of_fsum(values: NDArray[np.float64]) -> None:
         assert bits(total) == bits(math.fsum(values) + 0.0)  # + 0.0: a sum of zero is +0.0
 
 
-@relaxed
 @given(samples, st.randoms(use_true_random=False), st.lists(st.integers(0, 30), max_size=4))
 def test_any_order_and_any_split_give_the_same_limbs(
     values: NDArray[np.float64], random: Any, cuts: list[int]
@@ -248,7 +239,6 @@ def test_any_order_and_any_split_give_the_same_limbs(
     assert_same(merged, whole)
 
 
-@relaxed
 @given(st.lists(st.tuples(st.integers(0, 4), doubles), max_size=30))
 def test_groups_are_summed_like_classes(pairs: list[tuple[int, float]]) -> None:
     labels = np.array([label for label, _ in pairs], np.int64)
@@ -259,7 +249,6 @@ def test_groups_are_summed_like_classes(pairs: list[tuple[int, float]]) -> None:
     assert_same(assert_agree("sum_groups", values, order, offsets), sums.round_limbs(limbs))
 
 
-@relaxed
 @given(st.lists(st.integers(-(2**62), 2**62 - 1), min_size=LIMBS, max_size=LIMBS))
 @example([0] * 66 + [-1, 0])
 @example([0] * 65 + [1, 0, 0])

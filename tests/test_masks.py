@@ -20,7 +20,6 @@ import tfdp_fast as tfdp
 from tfdp_fast import masks as masks_module
 
 Mask = NDArray[np.uint8]
-relaxed = settings(deadline=None)  # the machine is shared
 
 # --- masks that have something to them ----------------------------------------------------------------------
 
@@ -185,7 +184,7 @@ def assert_same_contours(ours: list[NDArray[np.int32]], theirs: list[NDArray[np.
 # --- against OpenCV -----------------------------------------------------------------------------------------
 
 
-@settings(relaxed, max_examples=500)
+@settings(max_examples=500)
 @given(mask=a_mask)
 def test_opencv_finds_the_same_boundary(mask: Mask, opencv: Any) -> None:
     counts = tfdp.measure(mask)
@@ -211,7 +210,6 @@ def test_every_mask_there_is(shape: tuple[int, int], opencv: Any) -> None:
         assert_same_contours(tfdp.trace(mask), opencv.contours(mask))
 
 
-@relaxed
 @given(mask=a_mask)
 @example(mask=np.zeros((0, 5), np.uint8))
 @example(mask=np.zeros((5, 0), np.uint8))
@@ -228,7 +226,6 @@ def test_every_form_of_a_mask(mask: Mask, opencv: Any) -> None:
         assert_same_contours(tfdp.trace(form, mask.shape), contours)
 
 
-@relaxed
 @given(mask=structured, n=st.integers(0, 4))
 def test_stacks(mask: Mask, n: int, opencv: Any) -> None:
     stack = np.stack([mask, 1 - mask, mask[::-1], mask[:, ::-1]])[:n]
@@ -271,7 +268,6 @@ def has_pixels(mask: Mask) -> bool:
     return mask.size > 0
 
 
-@relaxed
 @given(mask=a_mask.filter(has_pixels))
 def test_encoding_is_that_of_pycocotools(mask: Mask, opencv: Any) -> None:
     encoded = coco.encode(np.asfortranarray(mask))
@@ -286,7 +282,6 @@ def test_encoding_is_that_of_pycocotools(mask: Mask, opencv: Any) -> None:
     assert one(tfdp.measure([ours])) == opencv.counts(mask)
 
 
-@relaxed
 @given(mask=structured.filter(has_pixels), n=st.integers(0, 3))
 def test_encoding_of_stacks(mask: Mask, n: int) -> None:
     stack = np.stack([mask, 1 - mask, mask[::-1]])[:n]

@@ -15,7 +15,6 @@ import tfdp_fast as tfdp
 from tfdp_fast import OptionError
 
 Labels = NDArray[Any]
-relaxed = settings(deadline=None)  # the machine is shared
 SIGNED: list[Any] = [np.int8, np.int16, np.int32, np.int64]
 UNSIGNED: list[Any] = [np.uint8, np.uint16, np.uint32, np.uint64]
 
@@ -58,7 +57,7 @@ def has_pixels(label_map: Labels) -> bool:
     return label_map.size > 0
 
 
-@settings(relaxed, max_examples=300)
+@settings(max_examples=300)
 @given(label_map=a_map.filter(has_pixels), background=st.sampled_from([0, 1, 7, -1, 99]))
 @example(label_map=np.zeros((1, 1), np.int64), background=0)
 def test_labels(label_map: Labels, background: int, opencv: Any) -> None:
@@ -70,7 +69,6 @@ def test_labels(label_map: Labels, background: int, opencv: Any) -> None:
     assert list(tfdp.measure(masks)) == list(expected.values())
 
 
-@relaxed
 @given(label_map=structured.filter(has_pixels), background=st.sampled_from([0, 1]))
 def test_every_form_of_a_map(label_map: Labels, background: int, opencv: Any) -> None:
     height, width = label_map.shape

@@ -22,7 +22,6 @@ import tfdp_fast as tfdp
 
 Mask = NDArray[np.uint8]
 Polygon = list[tuple[float, float]]
-relaxed = settings(deadline=None)  # the machine is shared
 
 
 def flat(polygon: Polygon) -> list[float]:
@@ -85,7 +84,7 @@ sides = st.one_of(st.integers(1, 3), st.integers(1, 32))
 
 
 @conventions
-@settings(relaxed, max_examples=400)
+@settings(max_examples=400)
 @given(polygons=st.lists(a_polygon, min_size=1, max_size=3), height=sides, width=sides)
 @example(polygons=[[(10.0, 10.0), (20.0, 10.0), (20.0, 20.0), (10.0, 20.0)]], height=32, width=32)
 @example(polygons=[[(3.0, 4.0)]], height=8, width=8)
@@ -106,7 +105,6 @@ def test_polygons(
 
 
 @conventions
-@relaxed
 @given(polygons=st.lists(a_polygon, min_size=1, max_size=3))
 def test_every_form_of_a_polygon(convention: Convention, polygons: list[Polygon], opencv: Any) -> None:
     mask = FILLED[convention](polygons, 24, 30)
@@ -119,7 +117,6 @@ def test_every_form_of_a_polygon(convention: Convention, polygons: list[Polygon]
 
 
 @conventions
-@relaxed
 @given(
     corners=st.integers(3, 60),
     height=st.integers(20, 200),

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tfdp_fast as tfdp
 from tfdp_fast import BoundaryCounts, ClassTotals, OptionError
 from tfdp_fast.totals import Shape
 
-relaxed = settings(deadline=None)  # the machine is shared
 Instance = tuple[int, tuple[int, int, int]]
 
 steps = st.one_of(st.integers(0, 20), st.integers(0, 2**31))
@@ -63,7 +62,6 @@ def expected_of(items: list[Instance], shape: Shape) -> dict[Any, tuple[int, flo
 # --- boundary counts ----------------------------------------------------------------------------------------
 
 
-@relaxed
 @given(numbers=st.lists(st.tuples(steps, steps, area2), max_size=20))
 def test_measures_are_their_formulas(numbers: list[tuple[int, int, int]]) -> None:
     with warnings.catch_warnings():
@@ -102,7 +100,6 @@ def test_boundary_counts_as_columns() -> None:
 
 
 @shapes
-@relaxed
 @given(items=instances)
 def test_totals_are_exact_sums(shape: Shape, items: list[Instance]) -> None:
     totals = add(ClassTotals(shape), items)
@@ -112,7 +109,6 @@ def test_totals_are_exact_sums(shape: Shape, items: list[Instance]) -> None:
 
 
 @shapes
-@relaxed
 @given(items=instances, data=st.data())
 def test_split_order_and_merging_change_nothing(
     shape: Shape, items: list[Instance], data: st.DataObject

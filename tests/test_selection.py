@@ -18,7 +18,6 @@ from tfdp_fast import OptionError
 from tfdp_fast.selection import Of
 from tfdp_fast.tables import ImageTable
 
-relaxed = settings(deadline=None)  # the machine is shared
 EVERY_OF: list[Of] = ["scored", "annotated", "all"]
 
 
@@ -87,7 +86,6 @@ def test_where_floats_would_round_down(n: int, keep: float, number: int) -> None
     assert kept(n, keep=keep) == number
 
 
-@relaxed
 @given(n=st.integers(0, 3000), tenthousandths=st.integers(0, 9999))
 @example(n=100, tenthousandths=8550)
 @example(n=1463, tenthousandths=3000)
@@ -100,7 +98,6 @@ def test_every_rate(n: int, tenthousandths: int) -> None:
     assert kept(n, keep=float(1 - Decimal(text))) == int(exact)
 
 
-@relaxed
 @given(n=st.integers(0, 300), share=st.fractions(0, 1).filter(lambda share: share < 1))
 def test_fractions(n: int, share: Fraction) -> None:
     exact = n * (1 - share)
@@ -154,7 +151,7 @@ def test_counts_that_are_not_known() -> None:
     assert [tfdp.select(scores, keep=1, of=of).k for of in EVERY_OF] == [2, 2, 2]
 
 
-@settings(relaxed, max_examples=300)
+@settings(max_examples=300)
 @given(
     images=st.lists(
         st.tuples(

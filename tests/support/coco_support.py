@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from pycocotools.coco import COCO
 
 from tfdp_fast.errors import DataError
@@ -20,7 +19,6 @@ from tfdp_fast.formats.dataset import Dataset
 
 NO_ROWS = np.empty(0, np.int64)
 REAL = ["coco_val2014_100.json", "lvis_val_100.json", "voc2012_train.json"]
-relaxed = settings(deadline=None)  # time is not what is tested
 
 Make = Callable[..., dict[str, Any]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -291,3 +292,22 @@ def test_mask_error_travels() -> None:
     assert (copy.index, copy.status, str(copy)) == (1, S.SEGMENTATION_TYPE, str(caught.value))
     assert issubclass(MaskError, tfdp.TfdpError)
     assert issubclass(MaskError, ValueError)
+
+
+@pytest.mark.parametrize("masks", [None, 5, "PPYo0", b"PPYo0"])
+def test_batches_that_are_none(masks: Any) -> None:
+    for call in (tfdp.measure, tfdp.to_rle):
+        with pytest.raises(OptionError, match="masks must be a list of masks, an array or an RLE dict"):
+            call(masks, (4, 5))
+
+
+def test_masked_arrays_are_refused() -> None:
+    masked = np.ma.masked_array(np.ones((4, 5), np.uint8), mask=np.eye(4, 5, dtype=bool))
+    for call in (tfdp.measure, tfdp.to_rle):
+        with pytest.raises(OptionError, match="masked array"):
+            call(masked)
+
+
+def test_an_rle_in_any_mapping_and_threads_of_any_integer() -> None:
+    rle = {"size": [4, 5], "counts": [3, 2, 15]}
+    assert tfdp.measure(MappingProxyType(rle)) == tfdp.measure([rle], threads=np.int64(2))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import operator
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from tfdp_fast._numbers import is_number
 from tfdp_fast.errors import OptionError
 
 _log = logging.getLogger(__name__.partition(".")[0])
@@ -24,9 +24,10 @@ def resolve_threads(threads: int | None) -> int:
         if hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
-    if not is_number(threads, int) or threads < 1:
+    number = 0 if isinstance(threads, bool) or not hasattr(threads, "__index__") else operator.index(threads)
+    if number < 1:
         raise OptionError(f"threads must be a whole number of at least 1, got {threads!r}")
-    return threads
+    return number
 
 
 def chunk_size(n: int, threads: int, largest: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
@@ -82,7 +82,7 @@ def measure(
         parts = [dense[i : i + chunk] for i in range(0, len(dense), chunk)]
         measured = list(map_in_order(_core.measure_dense, parts, threads))
     else:
-        objects = [masks] if isinstance(masks, Mapping) else list(masks)
+        objects = as_list(masks)
         sizes = sizes_of(size, len(objects))
         chunk = chunk_size(len(objects), threads, CHUNK)
         measured = list(
@@ -227,7 +227,7 @@ def to_rle(masks: Masks, size: Size | None = None, *, polygons: Polygons = "coco
     if is_array(masks):
         objects = list(dense_masks(masks, size))
     else:
-        objects = [masks] if isinstance(masks, Mapping) else list(masks)
+        objects = as_list(masks)
         # Unlike null, a polygon without points needs to know how large its image is.
         objects = [[[]] if _is_empty(mask) else mask for mask in objects]
     sizes = sizes_of(size, len(objects))
@@ -314,6 +314,15 @@ def _is_empty(mask: object) -> bool:
     return mask is None or (isinstance(mask, (list, tuple)) and not mask)
 
 
+def as_list(masks: Masks) -> list[Any]:
+    """The masks of a batch that is no array, as a list; one RLE dict is a batch of one."""
+    if isinstance(masks, Mapping):
+        return [dict(masks)]
+    if isinstance(masks, (str, bytes)) or not isinstance(masks, Iterable):
+        raise OptionError(f"masks must be a list of masks, an array or an RLE dict, got {masks!r}")
+    return list(masks)
+
+
 def is_array(masks: object) -> TypeGuard[NDArray[Any]]:
     """Is it a NumPy array or something, such as a tensor, that turns into one?"""
     return isinstance(masks, np.ndarray) or hasattr(masks, "__array__")
@@ -336,6 +345,8 @@ def sizes_of(size: Size | None, n: int) -> NDArray[np.int32]:
 
 def dense_masks(masks: NDArray[Any], size: Size | None) -> NDArray[np.uint8]:
     """Check dense masks; uint8 [N, H, W] whose pixels are adjacent along rows or along columns."""
+    if isinstance(masks, np.ma.MaskedArray):
+        raise OptionError("a masked array says twice what is foreground: call its filled()")
     array = np.asarray(masks)
     if array.dtype not in (np.bool_, np.uint8):
         raise OptionError(

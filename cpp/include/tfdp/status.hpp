@@ -12,7 +12,7 @@ enum class Status : std::uint8_t {
     runs_do_not_fill_mask = 1,    ///< the runs do not sum to height * width
     rle_truncated = 2,            ///< a compressed count has no last character
     rle_bad_character = 3,        ///< a character outside '0'..'o'
-    rle_count_out_of_range = 4,   ///< a count is negative or exceeds the mask
+    rle_count_out_of_range = 4,   ///< a count is negative, or exceeds the mask or 32 bits
     coordinate_not_finite = 5,    ///< NaN or infinity
     coordinate_out_of_range = 6,  ///< too large for either fill convention
     coordinates_odd = 7,          ///< a polygon without the last y

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 
 import tfdp_fast as tfdp
 from tfdp_fast import _arguments, cli
+from tfdp_fast._console import Listing, Report, show
 from tfdp_fast.formats.dataset import OnError
 from tfdp_fast.masks import Polygons
 from tfdp_fast.scoring import Variant
@@ -24,12 +27,17 @@ from tfdp_fast.selection import Of
 SQUARE = [[1, 1, 9, 1, 9, 9, 1, 9]]
 
 
+def buffered() -> dict[str, str]:
+    """The environment of a user, whose output is buffered, so that it can still fail when a process ends."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
 def process(
     *arguments: str, cwd: Path, data: bytes = b"", code: str | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run ``tfdp`` (or some code) in a process of its own."""
     run = code or f"import sys; from tfdp_fast.cli import main; sys.exit(main({list(arguments)!r}))"
-    environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "100"}
+    environment = buffered() | {"NO_COLOR": "1", "COLUMNS": "100"}
     return subprocess.run(
         [sys.executable, "-c", run], cwd=cwd, input=data, capture_output=True, env=environment, check=False
     )
@@ -155,6 +163,14 @@ USAGE = [
     (["score", "."], "cannot be read: Is a directory"),
     (["score", "data.json", "--variant", "best"], "invalid choice: 'best'"),
     (["demo", "-o", "."], "is there already, and is no earlier demo"),
+    (["demo", "-o", "data.json"], "is there already, and is no earlier demo"),
+    (["demo", "-o", "-"], "cannot go to standard output"),
+    (["prune", "data.json", "--k", "1", "-o", "/dev/full"], "/dev/full: No space left on device"),
+    (
+        ["prune", "data.json", "--k", "1", "-o", "x.json", "--foo"],
+        "unrecognized arguments: --foo (see tfdp prune --help)",
+    ),
+    (["score", "data.json", "a\nb"], "unrecognized arguments: a\\nb (see tfdp score --help)"),
     (["completion", "fish"], "invalid choice: 'fish'"),
 ]
 
@@ -170,10 +186,7 @@ def test_bad_usage_is_one_line(
     monkeypatch.chdir(folder)
     (folder / "link.json").symlink_to("data.json")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    try:
-        code = cli.main(arguments)
-    except SystemExit as caught:
-        code = int(caught.code or 0)
+    code = cli.main(arguments)
     captured = capsys.readouterr()
     assert code == 2
     assert captured.out == ""
@@ -324,21 +337,32 @@ def test_completion_in_bash(folder: Path) -> None:
 
 
 def test_demo_makes_prunes_and_can_be_repeated(folder: Path) -> None:
-    first = process("demo", "-o", "shapes", cwd=folder)
+    first = process("demo", "-o", "my shapes", cwd=folder)
     assert (first.returncode, first.stderr) == (0, b"")
-    pruned = (folder / "shapes" / "pruned.json").read_bytes()
+    pruned = (folder / "my shapes" / "pruned.json").read_bytes()
     by_hand = next(line for line in first.stdout.decode().splitlines() if line.startswith("by hand: tfdp "))
-    again = process(*by_hand.removeprefix("by hand: tfdp ").split(), cwd=folder)
+    again = process(*shlex.split(by_hand.removeprefix("by hand: tfdp ")), cwd=folder)
     assert again.returncode == 0
-    assert (folder / "shapes" / "pruned.json").read_bytes() == pruned
-    assert process("demo", "-o", "shapes", cwd=folder).stdout == first.stdout
+    assert (folder / "my shapes" / "pruned.json").read_bytes() == pruned
+    assert process("demo", "-o", "my shapes", cwd=folder).stdout == first.stdout
+
+
+def test_demo_spares_what_is_no_demo(folder: Path) -> None:
+    mine = folder / "mine"
+    (mine / "images").mkdir(parents=True)
+    (mine / "images" / "0001.png").write_bytes(b"a picture")
+    (folder / "data.json").rename(mine / "annotations.json")
+    before = {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()}
+    done = process("demo", "-o", "mine", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"tfdp: error: mine: is there already, and is no earlier demo\n"
+    assert {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["prune", "--help"], ["score", "--help"]])
 def test_help_is_light(folder: Path, arguments: list[str]) -> None:
     code = (
-        "import sys\nfrom tfdp_fast.cli import main\n"
-        f"try: main({arguments!r})\nexcept SystemExit as e: assert e.code == 0\n"
+        f"import sys\nfrom tfdp_fast.cli import main\nassert main({arguments!r}) == 0\n"
         "heavy = {'numpy', 'numba', 'msgspec', 'rich', 'shtab', 'PIL', 'pyarrow'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -358,16 +382,127 @@ def test_interruption_leaves_nothing(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["data.json"]
 
 
-def test_a_reader_that_leaves_is_no_error(folder: Path) -> None:
-    run = "import sys; from tfdp_fast.cli import main; sys.exit(main(['completion', 'bash']))"
+WRITES = [
+    ["--help"],
+    ["--version"],
+    ["completion", "bash"],
+    ["score", "data.json"],
+    ["score", "data.json", "--json"],
+    ["score", "data.json", "-o", "-", "--format", "npz", "-q"],
+    ["prune", "data.json", "--rate", "0.5", "-o", "-", "-q"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRITES)
+def test_a_reader_that_leaves_is_no_error(folder: Path, arguments: list[str]) -> None:
+    run = f"import sys; from tfdp_fast.cli import main; sys.exit(main({arguments!r}))"
     with subprocess.Popen(
-        [sys.executable, "-c", run], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", run],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=buffered(),
     ) as writer:
         assert writer.stdout is not None
         assert writer.stderr is not None
         writer.stdout.close()
         assert writer.stderr.read() == b""
     assert writer.returncode == 0
+
+
+@pytest.mark.parametrize("arguments", WRITES[1:])
+def test_output_that_cannot_be_written(folder: Path, arguments: list[str]) -> None:
+    run = f"import sys; from tfdp_fast.cli import main; sys.exit(main({arguments!r}))"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", run],
+            cwd=folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=buffered(),
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (2, b"tfdp: error: standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("score data.json", 0, b""),
+        ("score data.json --json", 0, b""),
+        ("prune data.json --rate 0.5 -o x.json", 0, b""),
+        ("prune data.json --rate 0.5 -o -", 2, b"tfdp: error: standard output is closed\n"),
+        ("completion bash", 2, b"tfdp: error: standard output is closed\n"),
+    ],
+)
+def test_without_standard_output(folder: Path, arguments: str, code: int, message: bytes) -> None:
+    run = f"import sys; from tfdp_fast.cli import main; sys.exit(main({arguments.split()!r}))"
+    shell = ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, run]
+    done = subprocess.run(shell, cwd=folder, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (code, message)
+
+
+def test_standard_input_may_be_a_socket(folder: Path) -> None:
+    for data, code in (((folder / "data.json").read_bytes(), 0), (b"[]", 2)):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.sendall(data)
+            ours.shutdown(socket.SHUT_WR)
+            run = "import sys; from tfdp_fast.cli import main; sys.exit(main(['score', '-', '-q']))"
+            done = subprocess.run(
+                [sys.executable, "-c", run],
+                cwd=folder,
+                stdin=theirs.fileno(),
+                capture_output=True,
+                check=False,
+            )
+        assert done.returncode == code
+        assert done.stderr == (
+            b"tfdp: error: /dev/stdin: the top level is not a JSON object\n" if code else b""
+        )
+
+
+@pytest.mark.parametrize("verb", [["prune", "--rate", "0.5"], ["score"]])
+def test_standard_input_is_not_overwritten(folder: Path, verb: list[str]) -> None:
+    before = (folder / "data.json").read_bytes()
+    arguments = [*verb, "-", "-o", "data.json"]
+    run = f"import sys; from tfdp_fast.cli import main; sys.exit(main({arguments!r}))"
+    with (folder / "data.json").open("rb") as data:
+        done = subprocess.run(
+            [sys.executable, "-c", run], cwd=folder, stdin=data, capture_output=True, check=False
+        )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"tfdp: error: data.json: is the file that is being read\n"
+    assert (folder / "data.json").read_bytes() == before
+
+
+def test_names_steer_no_terminal_and_break_no_line(folder: Path) -> None:
+    def rename(data: dict[str, Any]) -> None:
+        data["categories"][0]["name"] = "c\x1b]0;title\x07\n[bold]"
+
+    changed(folder, rename)
+    (folder / "data.json").rename(folder / "two\nlines \u00e9.json")
+    done = process("score", "two\nlines \u00e9.json", cwd=folder)
+    assert done.stdout.splitlines()[0] == "source: two\\nlines \u00e9.json".encode()
+    report = Report("x", {}, [], [Listing("Classes", ("class",), [["c\x1b]0;title\x07\n[bold]"]])])
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    show(report, as_json=False, quiet=False, stream=terminal)
+    assert "c\\x1b]0;title\\x07\\n[bold]" in terminal.getvalue()
+
+
+def test_a_name_that_the_encoding_does_not_have(folder: Path) -> None:
+    (folder / "data.json").rename(folder / "\u00e9.json")
+    run = "import sys; from tfdp_fast.cli import main; sys.exit(main(['score', '\u00e9.json']))"
+    done = subprocess.run(
+        [sys.executable, "-c", run],
+        cwd=folder,
+        capture_output=True,
+        env=buffered() | {"PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"source: \\xe9.json\n")
 
 
 def test_traceback_only_where_it_is_wanted(folder: Path) -> None:
@@ -381,6 +516,7 @@ def test_verbose_says_how_long_each_stage_took(folder: Path) -> None:
     done = process("prune", "data.json", "--rate", "0.5", "-o", "x.json", "-v", cwd=folder)
     stages = [line.split(": ")[1] for line in done.stderr.decode().splitlines()]
     assert stages == ["read", "measured 10 annotations", "scored 9 instances", "wrote the subset"]
+    assert "without annotations, ids: 91\nwith crowd regions only, ids: 90\n" in done.stdout.decode()
 
 
 def test_choices_are_those_of_the_library() -> None:

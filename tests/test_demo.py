@@ -13,7 +13,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 import tfdp_fast as tfdp
-from tfdp_fast.demo import CLASSES, make_demo
+from tfdp_fast.demo import CLASSES, is_demo, make_demo
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -26,6 +26,14 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     make_demo(tmp_path / "c", images=8, seed=1)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     assert contents(tmp_path / "a") != contents(tmp_path / "c")
+
+
+def test_a_demo_is_told_from_a_data_set(tmp_path: Path) -> None:
+    assert not is_demo(tmp_path)
+    path = make_demo(tmp_path, images=1)
+    assert is_demo(tmp_path)
+    path.write_text(json.dumps({"info": {"description": "mine"}, "images": []}))
+    assert not is_demo(tmp_path)
 
 
 def test_pycocotools_reads_it_and_agrees_with_the_pictures(tmp_path: Path) -> None:

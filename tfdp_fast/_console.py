@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 Row = tuple[str, str]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,16 @@ class Report:
 def show(report: Report, *, as_json: bool, quiet: bool, stream: TextIO | None = None) -> None:
     """Write a report to a stream, standard output by default, in the form that suits it."""
     stream = sys.stdout if stream is None else stream
+    if stream is None:  # closed by the caller of the process, who does not want to know
+        return
+    if hasattr(stream, "reconfigure"):  # a name that the encoding has no character for is no reason to fail
+        stream.reconfigure(errors="backslashreplace")
     if as_json:
         stream.write(json.dumps(report.data) + "\n")
     elif not quiet and stream.isatty():
         _show_tables(report, stream)
     elif not quiet:
-        stream.writelines(f"{label}: {value}\n" for label, value in report.rows)
+        stream.writelines(f"{label}: {one_line(value)}\n" for label, value in report.rows)
     stream.flush()
 
 
@@ -70,7 +77,9 @@ def _show_tables(report: Report, stream: TextIO) -> None:
     from rich.table import Table
 
     console = Console(file=stream, highlight=False)
-    table = Table(title=report.title, title_justify="left", title_style="bold", show_header=False, box=None)
+    table = Table(
+        title=_plain(report.title), title_justify="left", title_style="bold", show_header=False, box=None
+    )
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for label, value in report.rows:
@@ -87,16 +96,27 @@ def _show_tables(report: Report, stream: TextIO) -> None:
 
 
 def _plain(text: str) -> Any:
-    """Text in which nothing is markup: names come from files."""
+    """Text in which nothing is markup and nothing steers the terminal: names come from files."""
     from rich.text import Text
 
-    return Text(text)
+    return Text(one_line(text))
+
+
+def one_line(text: str) -> str:
+    r"""The text with its control characters spelt out.
+
+    Examples
+    --------
+    >>> print(one_line("a name\nwith two lines"))
+    a name\nwith two lines
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 @contextlib.contextmanager
 def progress_bar(what: str, *, enabled: bool) -> Iterator[Callable[[int, int], None] | None]:
     """A bar on standard error while it is a terminal; None where nothing is to be shown."""
-    if not enabled or not sys.stderr.isatty():
+    if not enabled or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

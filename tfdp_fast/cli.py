@@ -9,19 +9,26 @@ import argparse
 import contextlib
 import logging
 import os
+import shlex
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from tfdp_fast._arguments import build_parser
-from tfdp_fast.errors import OptionError, TfdpError
+from tfdp_fast.errors import DataError, OptionError, OutputError, TfdpError
 
 if TYPE_CHECKING:
     from tfdp_fast._console import Report
 
 STANDARD_INPUT = "/dev/stdin"
+
+WITHOUT_INSTANCE = (
+    ("without annotations", "without_annotations"),
+    ("with crowd regions only", "with_crowd_regions_only"),
+)
 
 OK, WITH_PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -49,7 +56,7 @@ def _prune(arguments: argparse.Namespace) -> int:
     with progress_bar("annotations", enabled=not (arguments.quiet or arguments.json)) as progress:
         pruned = prune(
             _source(arguments),
-            sys.stdout.buffer if to_stdout else arguments.output,
+            _standard_output() if to_stdout else arguments.output,
             rate=arguments.rate,
             keep=arguments.keep if isinstance(arguments.keep, Fraction) else None,
             k=count,
@@ -60,7 +67,11 @@ def _prune(arguments: argparse.Namespace) -> int:
             threads=arguments.threads,
             progress=progress,
         )
-    _show(prune_report(arguments.input, arguments.output, pruned), arguments, to_stderr=to_stdout)
+    report = prune_report(arguments.input, arguments.output, pruned)
+    if arguments.verbose:
+        for label, key in WITHOUT_INSTANCE:
+            report.rows.append((f"{label}, ids", ", ".join(map(str, report.data["images"][key])) or "none"))
+    _show(report, arguments, to_stderr=to_stdout)
     return WITH_PROBLEMS if pruned.scores.problems else OK
 
 
@@ -94,7 +105,7 @@ def _score(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     if to_stdout:
-        write_scores(scores, sys.stdout.buffer, f".{arguments.format}")
+        write_scores(scores, _standard_output(), f".{arguments.format}")
     elif arguments.output:
         with contextlib.ExitStack() as outputs:
             if problems_path is not None:
@@ -111,7 +122,7 @@ def _check_output(output: str | Path, source: str) -> None:
 
     check_output(output)
     try:
-        there = Path(source).stat()
+        there = Path(STANDARD_INPUT if source == "-" else source).stat()
     except OSError:  # the reader will say so
         return
     refuse_to_overwrite(output, there)
@@ -120,19 +131,21 @@ def _check_output(output: str | Path, source: str) -> None:
 def _demo(arguments: argparse.Namespace) -> int:
     from tfdp_fast._console import Report
     from tfdp_fast._reports import prune_report, score_report
-    from tfdp_fast.demo import make_demo
+    from tfdp_fast.demo import is_demo, make_demo
     from tfdp_fast.pruning import prune
 
+    if arguments.output == "-":
+        raise OptionError("a demo is a folder: it cannot go to standard output")
     folder = Path(arguments.output)
     annotations, output = folder / "annotations.json", folder / "pruned.json"
     # What is there may be somebody's: only an earlier demo is replaced.
-    if folder.exists() and not annotations.is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not is_demo(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise OptionError(f"{folder}: is there already, and is no earlier demo")
     make_demo(folder)
     pruned = prune(annotations, output, rate=0.5)
     report = prune_report(str(annotations), str(output), pruned)
     scored = score_report(str(annotations), None, pruned.scores, None)
-    again = f"tfdp prune {annotations} --rate 0.5 -o {output}"
+    again = shlex.join(["tfdp", "prune", str(annotations), "--rate", "0.5", "-o", str(output)])
     named = [(label, value) for label, value in scored.rows if label in {"best image", "last image"}]
     report = Report(
         f"Made 60 images of shapes in {folder / 'images'}, and pruned their annotations",
@@ -155,12 +168,26 @@ def _completion(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _show(Report("", {"shell": arguments.shell, "script": script}, []), arguments)
     else:
-        sys.stdout.write(script + "\n")
+        _standard_output().write(f"{script}\n".encode())
     return OK
 
 
-def _source(arguments: argparse.Namespace) -> str:
-    return STANDARD_INPUT if arguments.input == "-" else str(arguments.input)
+def _source(arguments: argparse.Namespace) -> str | bytes:
+    if arguments.input != "-":
+        return str(arguments.input)
+    # A file is mapped by its name. A pipe is read here, because a socket cannot be opened by name.
+    if sys.stdin is None or stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):
+        return STANDARD_INPUT
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise DataError(STANDARD_INPUT, None, f"cannot be read: {error.strerror}") from error
+
+
+def _standard_output() -> BinaryIO:
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
+    return sys.stdout.buffer
 
 
 def _show(report: Report, arguments: argparse.Namespace, *, to_stderr: bool = False) -> None:
@@ -183,27 +210,61 @@ VERBS: dict[str | None, Callable[[argparse.Namespace], int]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
-    parser = build_parser()
-    arguments = parser.parse_args(argv)
-    if arguments.verbose:
-        logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
-        level = logging.INFO if arguments.verbose == 1 else logging.DEBUG
-        logging.getLogger("tfdp_fast").setLevel(level)
     try:
-        return VERBS[arguments.verb](arguments)
+        code = _run(argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except BrokenPipeError:
-        # Whoever read the output has seen enough. Python would complain when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has seen enough.
+        _drop_standard_output()
         return OK
     except (TfdpError, OSError, MemoryError) as error:
-        if arguments.verbose > 1:
-            logging.getLogger(__name__).exception("failed")
-        message = str(error) or "out of memory"
-        sys.stderr.write(f"tfdp: error: {' '.join(message.split())}\n")
+        logging.getLogger(__name__).debug("failed", exc_info=True)
+        if not isinstance(error, (TfdpError, MemoryError)):
+            _drop_standard_output()
+        _say(f"error: {_message(error)}")
         return BAD_INPUT
     except KeyboardInterrupt:
-        sys.stderr.write("tfdp: interrupted\n")
+        _say("interrupted")
         return INTERRUPTED
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments, unknown = build_parser().parse_known_args(argv)
+        if unknown:
+            from tfdp_fast._console import one_line
+
+            arguments.parser.error(f"unrecognized arguments: {one_line(' '.join(unknown))}")
+        if arguments.verbose:
+            logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
+            level = logging.INFO if arguments.verbose == 1 else logging.DEBUG
+            logging.getLogger("tfdp_fast").setLevel(level)
+        return VERBS[arguments.verb](arguments)
+    except SystemExit as leaving:  # argparse has said what there was to say
+        return int(leaving.code or OK)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, DataError) and error.source == "<bytes>":  # what `_source` has read
+        return str(DataError(STANDARD_INPUT, error.record, error.reason))
+    if isinstance(error, OSError) and not isinstance(error, TfdpError) and error.strerror:
+        return f"{error.filename or 'standard output'}: {error.strerror}"
+    return str(error) or "out of memory"
+
+
+def _say(message: str) -> None:
+    if sys.stderr is not None:
+        from tfdp_fast._console import one_line
+
+        sys.stderr.write(f"tfdp: {one_line(message)}\n")
+
+
+def _drop_standard_output() -> None:
+    """Let go of what cannot be written: Python would complain when it flushes at the end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run() -> NoReturn:

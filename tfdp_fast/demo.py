@@ -14,9 +14,10 @@ from PIL import Image, ImageDraw
 from tfdp_fast.errors import OutputError
 from tfdp_fast.masks import to_rle
 
-__all__ = ["make_demo"]
+__all__ = ["is_demo", "make_demo"]
 
 HEIGHT, WIDTH = 240, 320
+INFO = {"description": "Shapes drawn by tfdp demo"}
 BACKGROUND = (245, 243, 238)
 
 Points = NDArray[np.float64]
@@ -92,7 +93,7 @@ def make_demo(folder: Path, *, images: int = 60, seed: int = 0) -> Path:
     """
     rng = np.random.default_rng(seed)
     data: dict[str, Any] = {
-        "info": {"description": "Shapes drawn by tfdp demo"},
+        "info": INFO,
         "categories": [{"id": i + 1, "name": name} for i, (name, *_) in enumerate(CLASSES)],
         "images": [],
         "annotations": [],
@@ -112,6 +113,16 @@ def make_demo(folder: Path, *, images: int = 60, seed: int = 0) -> Path:
     except OSError as error:
         raise OutputError(f"{error.filename or folder}: {error.strerror or error}") from error
     return path
+
+
+def is_demo(folder: Path) -> bool:
+    """Does the folder hold what `make_demo` has written? Its annotations say so in their first bytes."""
+    mark = json.dumps({"info": INFO})[:-1].encode()
+    try:
+        with (folder / "annotations.json").open("rb") as file:
+            return file.read(len(mark)) == mark
+    except OSError:
+        return False
 
 
 def _draw(rng: np.random.Generator, number: int) -> tuple[Image.Image, list[dict[str, Any]]]:

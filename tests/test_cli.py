@@ -77,7 +77,7 @@ def test_prune_says_what_it_did(
         "candidates": 4,
         "candidates_are": "scored",
         "kept": 2,
-        "dropped": 4,
+        "dropped": 2,
         "without_annotations": [91],
         "with_crowd_regions_only": [90],
     }
@@ -138,6 +138,10 @@ USAGE = [
         "write 1.0 or 100% for all images, --k 1 for one",
     ),
     (["prune", "data.json", "--keep", "0", "-o", "x.json"], "0 would keep nothing"),
+    (
+        ["prune", "data.json", "--keep", "01", "-o", "x.json"],
+        "'01' is neither a share (0.5, 50%) nor a count",
+    ),
     (["prune", "data.json", "--keep", "1.5", "-o", "x.json"], "0 < keep <= 1"),
     (["prune", "data.json", "--k", "5", "-o", "x.json"], "5 images cannot be kept: 4 are scored"),
     (["prune", "data.json", "--k", "0", "-o", "x.json"], "k must be a whole number of at least 1"),
@@ -233,7 +237,7 @@ def test_bad_data_stops_or_is_set_aside(folder: Path, change: Any, message: str)
 
     skipped = process(*arguments, "--on-error", "skip", cwd=folder)
     assert (skipped.returncode, skipped.stderr) == (1, b"")
-    assert "set aside: 1 annotations, listed in x.json.problems.jsonl" in skipped.stdout.decode()
+    assert "set aside: 1 annotation, listed in x.json.problems.jsonl" in skipped.stdout.decode()
     (line,) = (folder / "x.json.problems.jsonl").read_text().splitlines()
     assert json.loads(line) == {
         "record": "annotation 3",
@@ -316,6 +320,8 @@ def test_json_of_every_verb(
     assert run_json(capsys, "--version")["tfdp-fast"] == tfdp.__version__
     assert run_json(capsys, "completion", "bash")["shell"] == "bash"
     assert run_json(capsys, "score", "data.json")["scored_images"] == 4
+    assert cli.main(["--json", "score", "data.json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scored_images"] == 4
     assert run_json(capsys, "demo")["images"]["total"] == 60
 
 

@@ -23,6 +23,7 @@ exit codes:
   0  done
   1  done, but annotations were set aside (--on-error skip)
   2  bad input, bad usage, or output that cannot be written: one line on standard error, nothing half-written
+  130  interrupted
 """
 
 PRUNE_EPILOG = """\
@@ -87,10 +88,10 @@ def share_or_count_to_keep(text: str) -> Fraction | int:
             if text == "1"
             else "0 would keep nothing"
         )
-    if re.fullmatch(r"[0-9]+", text):
+    if re.fullmatch(r"[1-9][0-9]*", text):
         return int(text)
     share = _share(text)
-    if share is None:
+    if share is None or text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a share (0.5, 50%) nor a count (58660)")
     return share
 
@@ -110,7 +111,7 @@ def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.Argum
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="store_true", help="print versions and leave")
-    parser.add_argument("--json", action="store_true", help="print JSON (with --version)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(verb=None, parser=parser, quiet=False, verbose=0)
     # argparse asks for a class, and only calls it.
     verb_parser: Any = partial(_Parser, completions=completions)
@@ -159,9 +160,15 @@ def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.Argum
 
 def _verb(verbs: Any, name: str, summary: str, epilog: str | None = None) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
-        name, help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=epilog
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"{epilog}\n{EPILOG}" if epilog else EPILOG,
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    # Suppressed, so that the option may also stand before the verb.
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     parser.add_argument(
         "-v",

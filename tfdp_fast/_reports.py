@@ -52,7 +52,7 @@ def prune_report(source: str, output: str, pruned: Pruned) -> Report:
             "candidates": subset.candidates,
             "candidates_are": subset.of,
             "kept": subset.k,
-            "dropped": len(images) - subset.k,
+            "dropped": subset.candidates - subset.k,
             "without_annotations": images.id[bare].tolist(),
             "with_crowd_regions_only": images.id[crowd_only].tolist(),
         },
@@ -186,7 +186,8 @@ def _problem_rows(problems: list[Problem], path: Path | None) -> list[Row]:
         return []
     where = f", listed in {path}" if path else ""
     shown = [("problem", f"{problem.record}: {problem.reason}") for problem in problems[:LISTED]]
-    return [("set aside", f"{number(len(problems))} annotations{where}"), *shown]
+    what = "annotation" if len(problems) == 1 else "annotations"
+    return [("set aside", f"{number(len(problems))} {what}{where}"), *shown]
 
 
 def _classes(pruned: Pruned) -> list[dict[str, Any]]:

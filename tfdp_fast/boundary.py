@@ -87,7 +87,7 @@ class BoundaryCounts:
         """Perimeter P in pixels, float64 [N]: straight + √2 · diagonal (Eq. 6).
 
         OpenCV's ``arcLength`` rounds the length of each segment to float32 before it adds them up, and so
-        differs by up to 5e-8, relatively.
+        differs by less than 6e-8, relatively.
         """
         return self.straight + math.sqrt(2) * self.diagonal
 

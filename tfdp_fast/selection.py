@@ -151,11 +151,11 @@ def check_share(
     if rate is not None:
         dropped = _exact("rate", rate)
         if not 0 <= dropped < 1:
-            raise OptionError(f"rate is the share to drop, 0 <= rate < 1, got {rate}")
+            raise OptionError(f"rate is the share to drop, 0 <= rate < 1, got {float(dropped):g}")
         return 1 - dropped
     kept = _exact("keep", keep)
     if not 0 < kept <= 1:
-        raise OptionError(f"keep is the share to keep, 0 < keep <= 1 (k is a number), got {keep}")
+        raise OptionError(f"keep is the share to keep, 0 < keep <= 1 (k is a number), got {float(kept):g}")
     return kept
 
 

@@ -11,7 +11,7 @@
 // cv2.fillPoly paints every side as an 8-connected line, and fills between the sides by the even-odd rule
 // with x in fixed point. A side that leaves the image is clipped first, and the fill uses the slope between
 // the rounded clipped ends, so that clipping moves the interior a little; this is OpenCV's result and
-// therefore ours. (OpenCV 4.14 and 5.0 agree. Much older versions filled between the unclipped ends.)
+// therefore ours. (OpenCV 4.11 to 5.0 agree. Before 4.11 it filled in another way.)
 
 namespace tfdp {
 namespace {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tfdp/buffer.hpp"
 #include "tfdp/line_buckets.hpp"
 #include "tfdp/runs.hpp"
 #include "tfdp/status.hpp"
@@ -42,22 +43,19 @@ class PolygonFiller {
         std::int32_t y;
     };
 
-    /// What one side of a polygon means to OpenCV, restricted to the image.
-    struct Edge {
-        Point left;  ///< the painted line, from its left to its right end
-        Point right;
-        bool whole;  ///< not clipped
-        bool painted;
-        std::int32_t first_row;  ///< the rows in which it bounds the interior: none if last_row < first_row
+    /// A run in each of consecutive rows: what one or more connected sides do to these.
+    struct Strand {
+        std::int32_t first_row;
         std::int32_t last_row;
-        std::int64_t x;       ///< where, in the first of them, in units of 2^-16 pixel
-        std::int64_t x_step;  ///< from row to row
+        std::int32_t crossed_until;  ///< the interior begins or ends in all runs before this row
+        std::int64_t offset;         ///< of the first run in strand_runs_
     };
 
-    /// What one side does to one row: it paints a run, or bounds the interior, or both.
-    struct Trace {
-        Run painted;
-        std::int64_t x;
+    /// A strand that has a run in the current row.
+    struct ActiveStrand {
+        const Run* run;
+        std::int32_t last_row;
+        std::int32_t crossed_until;
     };
 
     struct Piece {
@@ -69,20 +67,23 @@ class PolygonFiller {
     void fill_opencv(const double* coordinates, std::int64_t points, Size size, Runs& runs);
     void fill_one(const double* coordinates, std::int64_t points, Size size, FillConvention convention,
                   Runs& runs);
-    [[nodiscard]] static Edge make_edge(Point from, Point to, Size size) noexcept;
-    void collect_edges(Size size);
-    void store_edges(std::int32_t first, std::int32_t last, std::int32_t width);
-    void store_edge(const Edge& edge, std::int32_t width);
-    void append_any_row(std::int32_t row, std::int32_t width, Runs& runs);
+    void store_strands(Size size);
+    /// Sides inside the image that go down, or up, one after the other: points top, top + step, ..., bottom.
+    void store_chain(const Point* top, const Point* bottom, std::ptrdiff_t step);
+    void store_side(Point from, Point to, Size size);
+    [[nodiscard]] Run* add_strand(std::int32_t first_row, std::int32_t last_row, std::int32_t crossed_until);
+    void append_strands(Runs& runs);
+    void append_rows(std::int32_t row, std::int32_t end, Runs& runs);
+    void append_rows_of_two(std::int32_t row, std::int32_t end, Runs& runs);
+    void sort_active();
     void keep_pieces();
     void unite_pieces(Runs& runs);
 
     std::vector<Point> points_;
-    std::vector<Edge> edges_;
     LineBuckets<std::int32_t> toggles_;
-    LineBuckets<Trace> traces_;
-    std::vector<std::int64_t> row_painted_;
-    std::vector<std::int64_t> row_crossings_;
+    std::vector<Strand> strands_;
+    std::vector<ActiveStrand> active_;
+    Buffer<Run> strand_runs_;
 
     Runs polygon_;               // one polygon of several
     std::vector<Piece> pieces_;  // the runs of all of them

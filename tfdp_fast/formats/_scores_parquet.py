@@ -23,6 +23,7 @@ from tfdp_fast.tables import ClassTable, Ids, ImageTable, InstanceTable
 
 NESTED = ("id", "category_id", "straight", "diagonal", "area2", "shape", "score")
 """The columns of the instance table that are nested; the image is the row around them."""
+DELTA, SPLIT = "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"
 
 
 def write_parquet(scores: Scores, file: BinaryIO) -> None:
@@ -46,13 +47,20 @@ def write_parquet(scores: Scores, file: BinaryIO) -> None:
         # Decimal text would do as well; hexadecimal is exact at a glance.
         about["classes"] = classes | {"total": [total.hex() for total in classes["total"]]}
     table = pa.table(columns).replace_schema_metadata({"tfdp_fast": json.dumps(about)})
-    floats = ["score", "instances.list.element.shape", "instances.list.element.score"]
+    element = "instances.list.element."
+    encodings = {"image_id": DELTA} if images.id.dtype.kind == "i" else {}
+    encodings["score"] = SPLIT
+    if scores.instances is not None:
+        encodings |= {element + "row": DELTA, element + "shape": SPLIT, element + "score": SPLIT}
+        if scores.instances.id.dtype.kind == "i":
+            encodings[element + "id"] = DELTA
     pq.write_table(
         table,
         file,
         compression="zstd",
-        use_dictionary=["file_name", "instances.list.element.category_id"],
-        use_byte_stream_split=[name for name in floats if scores.instances is not None or "." not in name],
+        use_dictionary=["file_name", element + "category_id"],
+        column_encoding=encodings,
+        write_page_checksum=True,
     )
 
 
@@ -80,7 +88,7 @@ def read_parquet(data: bytes) -> Scores:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(f"is no .parquet file: {error}") from error
     about = about_of(((table.schema.metadata or {}).get(b"tfdp_fast") or b"").decode())
@@ -125,5 +133,7 @@ def _scores_of(table: Any, about: dict[str, Any]) -> Scores:
 
 
 def _ids_of(column: Any) -> Ids:
+    if column.null_count and len(column) > column.null_count:
+        raise Unreadable("has a record without an id")
     values: Ids = column.to_numpy(zero_copy_only=False) if hasattr(column, "offset") else column.to_numpy()
     return values if values.dtype == np.int64 else np.array(values.tolist(), np.str_)

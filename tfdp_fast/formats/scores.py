@@ -71,11 +71,9 @@ def save_scores(scores: Scores, destination: str | os.PathLike[str]) -> None:
 
 def write_scores(scores: Scores, file: BinaryIO, suffix: str) -> None:
     """Write scores to a binary file in the format of a suffix, ``".csv"`` for example; see `save_scores`."""
-    write = _WRITERS.get(suffix.lower())
-    if write is None:
-        raise OptionError(f"{suffix!r} is no format of scores: {', '.join(SUFFIXES)}")
+    suffix = _usable(suffix, repr(suffix))
     try:
-        write(scores, file)
+        _WRITERS[suffix](scores, file)
     except UnicodeEncodeError as error:
         where = error.object[max(error.start - 20, 0) : error.end + 20]
         raise OutputError(f"{suffix} cannot hold a text that is no Unicode: {where!r}") from error
@@ -119,9 +117,13 @@ def load_scores(path: str | os.PathLike[str]) -> Scores:
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
     """The suffix of a score file, in lower case; an error if it, or the package for it, is not known here."""
-    suffix = Path(path).suffix.lower()
+    return _usable(Path(path).suffix, os.fspath(path))
+
+
+def _usable(suffix: str, shown: str) -> str:
+    suffix = suffix.lower()
     if suffix not in _WRITERS:
-        raise OptionError(f"{os.fspath(path)}: a score file ends in {', '.join(SUFFIXES)}")
+        raise OptionError(f"{shown}: a score file ends in {', '.join(SUFFIXES)}")
     if suffix == ".parquet" and not importlib.util.find_spec("pyarrow"):
         raise MissingExtraError("pyarrow", "parquet")
     return suffix
@@ -129,10 +131,11 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
 
 def _check(scores: Scores) -> None:
     """Raise Unreadable unless every column is of its type, and the scores are those of some data set."""
-    for name in ("images", "instances", "classes"):
-        table: Table | None = getattr(scores, name)
-        for column_name, column in () if table is None else table.columns().items():
-            if column.shape != (len(scores.images.id if table is None else table),):
+    tables = {"images": scores.images, "instances": scores.instances, "classes": scores.classes}
+    for name, table in tables.items():
+        columns = {} if table is None else table.columns()
+        for column_name, column in columns.items():
+            if column.shape != columns["id"].shape or column.ndim != 1:
                 raise Unreadable(f'the columns "{name}.*" are not equally long')
             if not _is_of_type(column_name, column):
                 raise Unreadable(f'the column "{name}.{column_name}" is of the wrong type: {column.dtype}')
@@ -140,6 +143,8 @@ def _check(scores: Scores) -> None:
                 raise Unreadable(f'the column "{name}.{column_name}" has a value that is not finite')
     if len(np.unique(scores.images.id)) < len(scores.images):
         raise Unreadable("has an image id twice")
+    if scores.instances is not None and not np.isin(scores.instances.image_id, scores.images.id).all():
+        raise Unreadable("has an instance of an image that is not there")
     counts = (scores.crowd, scores.ignored, *(problem.row for problem in scores.problems))
     texts = [text for problem in scores.problems for text in (problem.record, problem.reason)]
     if (
@@ -211,8 +216,6 @@ def _read_npz(data: bytes) -> Scores:
     images = _table(ImageTable, columns, "images.")
     instances = _table(InstanceTable, columns, "instances.") if "instances.id" in columns else None
     classes = _table(ClassTable, columns, "classes.") if "classes.id" in columns else None
-    if instances is not None and not np.isin(instances.image_id, images.id).all():
-        raise Unreadable("has an instance of an image that is not there")
     return scores_about(about, images, instances, classes)
 
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 namespace tfdp {
@@ -29,10 +29,10 @@ class Predecessor {
 };
 
 /// Checks 64 characters at a time: which character may follow which is all there is to the grammar, but for
-/// leading zeros, second points, and what follows a polygon.
+/// leading zeros, second points, and what follows a list. The bracket before the first character is taken.
 class PolygonGrammar {
   public:
-    /// Takes the next 64 characters. Returns those that are wrong, and in `last` those that close the list.
+    /// Takes the next 64 characters. Returns those that are wrong, and in `last` brackets behind brackets.
     [[nodiscard]] std::uint64_t wrong(const CharacterMasks& m, std::uint64_t& last) noexcept {
         const std::uint64_t after_digit = after_digit_(m.digit);
         const std::uint64_t after_point = after_point_(m.point);
@@ -119,27 +119,50 @@ void classify_portable(const char* characters, CharacterMasks& masks) noexcept {
     }
 }
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) && defined(__GNUC__)
+
+namespace {
+
+// '0' .. '9' and this become the ten lowest signed numbers.
+constexpr char to_lowest = 128 - '0';
+
+void classify_sse2(const char* characters, CharacterMasks& masks) noexcept {
+    masks = {};
+    for (int i = 0; i < 64; i += 16) {
+        const __m128i c = _mm_loadu_si128(reinterpret_cast<const __m128i*>(characters + i));
+        const auto bits = [i](__m128i lanes) {
+            return std::uint64_t{static_cast<std::uint32_t>(_mm_movemask_epi8(lanes))} << i;
+        };
+        const __m128i low = _mm_add_epi8(c, _mm_set1_epi8(to_lowest));
+        masks.digit |= bits(_mm_cmplt_epi8(low, _mm_set1_epi8(-128 + 10)));
+        masks.zero |= bits(_mm_cmpeq_epi8(c, _mm_set1_epi8('0')));
+        masks.point |= bits(_mm_cmpeq_epi8(c, _mm_set1_epi8('.')));
+        masks.minus |= bits(_mm_cmpeq_epi8(c, _mm_set1_epi8('-')));
+        masks.comma |= bits(_mm_cmpeq_epi8(c, _mm_set1_epi8(',')));
+        masks.space |= bits(_mm_cmpeq_epi8(c, _mm_set1_epi8(' ')));
+        masks.open |= bits(_mm_cmpeq_epi8(c, _mm_set1_epi8('[')));
+        masks.close |= bits(_mm_cmpeq_epi8(c, _mm_set1_epi8(']')));
+    }
+}
+
+[[gnu::target("avx512bw")]] void classify_avx512(const char* characters, CharacterMasks& masks) noexcept {
+    const __m512i c = _mm512_loadu_si512(characters);
+    const __m512i low = _mm512_add_epi8(c, _mm512_set1_epi8(to_lowest));
+    masks.digit = _mm512_cmplt_epi8_mask(low, _mm512_set1_epi8(-128 + 10));
+    masks.zero = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('0'));
+    masks.point = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('.'));
+    masks.minus = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('-'));
+    masks.comma = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8(','));
+    masks.space = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8(' '));
+    masks.open = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('['));
+    masks.close = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8(']'));
+}
+
+}  // namespace
 
 void classify(const char* characters, CharacterMasks& masks) noexcept {
-    masks = {};
-    for (int quarter = 0; quarter < 4; ++quarter) {
-        const __m128i c = _mm_loadu_si128(reinterpret_cast<const __m128i*>(characters) + quarter);
-        const auto bits = [quarter](__m128i lanes) {
-            return static_cast<std::uint64_t>(_mm_movemask_epi8(lanes)) << (16 * quarter);
-        };
-        const auto equal = [&](char wanted) { return bits(_mm_cmpeq_epi8(c, _mm_set1_epi8(wanted))); };
-        // '0' .. '9' become the ten lowest signed numbers.
-        const __m128i low = _mm_add_epi8(c, _mm_set1_epi8(128 - '0'));
-        masks.digit |= bits(_mm_cmplt_epi8(low, _mm_set1_epi8(-128 + 10)));
-        masks.zero |= equal('0');
-        masks.point |= equal('.');
-        masks.minus |= equal('-');
-        masks.comma |= equal(',');
-        masks.space |= equal(' ');
-        masks.open |= equal('[');
-        masks.close |= equal(']');
-    }
+    static const bool wide = __builtin_cpu_supports("avx512bw") != 0;
+    wide ? classify_avx512(characters, masks) : classify_sse2(characters, masks);
 }
 
 #else
@@ -150,13 +173,16 @@ void classify(const char* characters, CharacterMasks& masks) noexcept {
 
 #endif
 
-const char* end_of_polygons(const char* begin, const char* end) noexcept {
-    if (end - begin < 2 || begin[0] != '[' || begin[1] != '[') {
-        return nullptr;
-    }
+namespace {
+
+enum class List : std::uint8_t { numbers, polygons };
+
+/// The end of a list whose first bracket or brackets are taken; null if anything is wrong.
+template <List list>
+const char* end_of_list(const char* at, const char* end) noexcept {
     PolygonGrammar grammar;
     CharacterMasks masks;
-    for (const char* at = begin + 2; at < end; at += block) {
+    for (; at < end; at += block) {
         if (end - at >= block) {
             classify(at, masks);
         } else {
@@ -164,12 +190,11 @@ const char* end_of_polygons(const char* begin, const char* end) noexcept {
             std::copy(at, end, rest.begin());
             classify(rest.data(), masks);
         }
-        std::uint64_t last = 0;
-        std::uint64_t wrong = grammar.wrong(masks, last);
-        if (last != 0) {
-            wrong &= (last & (~last + 1)) - 1;  // what comes after the list is not looked at
-        }
-        if (wrong != 0) {
+        std::uint64_t double_close = 0;
+        const std::uint64_t wrong = grammar.wrong(masks, double_close);
+        const std::uint64_t ends = list == List::numbers ? masks.close : double_close;
+        const std::uint64_t last = ends & (~ends + 1);
+        if ((wrong & (last | (last - 1))) != 0) {  // what comes after the list is not looked at
             return nullptr;
         }
         if (last != 0) {
@@ -177,6 +202,17 @@ const char* end_of_polygons(const char* begin, const char* end) noexcept {
         }
     }
     return nullptr;
+}
+
+}  // namespace
+
+const char* end_of_numbers(const char* begin, const char* end) noexcept {
+    return *begin == '[' ? end_of_list<List::numbers>(begin + 1, end) : nullptr;
+}
+
+const char* end_of_polygons(const char* begin, const char* end) noexcept {
+    const bool nested = end - begin >= 2 && begin[0] == '[' && begin[1] == '[';
+    return nested ? end_of_list<List::polygons>(begin + 2, end) : nullptr;
 }
 
 }  // namespace tfdp

@@ -29,15 +29,18 @@ struct CharacterMasks {
     std::uint64_t close = 0;  ///< ]
 };
 
-/// Sorts 64 characters, with SSE2 where the compiler's target has it (every x86-64 has).
+/// Sorts 64 characters, as wide as the processor can.
 void classify(const char* characters, CharacterMasks& masks) noexcept;
 
 /// The same, one character after the other.
 void classify_portable(const char* characters, CharacterMasks& masks) noexcept;
 
-/// The end of a list of polygons that is written in the plainest way: [[1, 2.5, -3, ...], [...]], with
-/// nothing or one space after a comma, no exponents, and nothing empty. Null for anything else, be it JSON or
-/// not. What is accepted is JSON. `begin` is before `end`.
+/// The end of a list of numbers that is written in the plainest way: [1, 2.5, -3, ...], with nothing or one
+/// space after a comma, no exponents, and not empty. Null for anything else, be it JSON or not. What is
+/// accepted is JSON. `begin` is before `end`.
+[[nodiscard]] const char* end_of_numbers(const char* begin, const char* end) noexcept;
+
+/// The same for a list of such lists, [[...], [...]].
 [[nodiscard]] const char* end_of_polygons(const char* begin, const char* end) noexcept;
 
 }  // namespace tfdp

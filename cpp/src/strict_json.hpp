@@ -167,6 +167,12 @@ inline bool StrictJson::skip_value(int depth) noexcept {
     if (depth == max_depth) {
         return false;
     }
+    if (c == '[' && end_ - at_ > 1 && (is_digit(at_[1]) || at_[1] == '-')) {
+        if (const char* const stop = end_of_numbers(at_, end_); stop != nullptr) {
+            at_ = stop;
+            return true;
+        }
+    }
     ++at_;
     const char closing = c == '[' ? ']' : '}';
     if (take(closing)) {

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 
-#if defined(__SSE2__)
+#if defined(TFDP_SSE2)
 #include <immintrin.h>
 #endif
 
@@ -119,12 +119,27 @@ void classify_portable(const char* characters, CharacterMasks& masks) noexcept {
     }
 }
 
-#if defined(__SSE2__) && defined(__GNUC__)
+#if defined(TFDP_SSE2)
 
 namespace {
 
 // '0' .. '9' and this become the ten lowest signed numbers.
 constexpr char to_lowest = 128 - '0';
+
+[[gnu::target("avx512bw")]] void classify_avx512(const char* characters, CharacterMasks& masks) noexcept {
+    const __m512i c = _mm512_loadu_si512(characters);
+    const __m512i low = _mm512_add_epi8(c, _mm512_set1_epi8(to_lowest));
+    masks.digit = _mm512_cmplt_epi8_mask(low, _mm512_set1_epi8(-128 + 10));
+    masks.zero = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('0'));
+    masks.point = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('.'));
+    masks.minus = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('-'));
+    masks.comma = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8(','));
+    masks.space = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8(' '));
+    masks.open = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('['));
+    masks.close = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8(']'));
+}
+
+}  // namespace
 
 void classify_sse2(const char* characters, CharacterMasks& masks) noexcept {
     masks = {};
@@ -144,21 +159,6 @@ void classify_sse2(const char* characters, CharacterMasks& masks) noexcept {
         masks.close |= bits(_mm_cmpeq_epi8(c, _mm_set1_epi8(']')));
     }
 }
-
-[[gnu::target("avx512bw")]] void classify_avx512(const char* characters, CharacterMasks& masks) noexcept {
-    const __m512i c = _mm512_loadu_si512(characters);
-    const __m512i low = _mm512_add_epi8(c, _mm512_set1_epi8(to_lowest));
-    masks.digit = _mm512_cmplt_epi8_mask(low, _mm512_set1_epi8(-128 + 10));
-    masks.zero = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('0'));
-    masks.point = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('.'));
-    masks.minus = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('-'));
-    masks.comma = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8(','));
-    masks.space = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8(' '));
-    masks.open = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8('['));
-    masks.close = _mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8(']'));
-}
-
-}  // namespace
 
 void classify(const char* characters, CharacterMasks& masks) noexcept {
     static const bool wide = __builtin_cpu_supports("avx512bw") != 0;

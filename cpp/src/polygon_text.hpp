@@ -32,6 +32,12 @@ struct CharacterMasks {
 /// Sorts 64 characters, as wide as the processor can.
 void classify(const char* characters, CharacterMasks& masks) noexcept;
 
+#if defined(__SSE2__) && defined(__GNUC__)
+#define TFDP_SSE2
+/// The same, 16 characters at a time.
+void classify_sse2(const char* characters, CharacterMasks& masks) noexcept;
+#endif
+
 /// The same, one character after the other.
 void classify_portable(const char* characters, CharacterMasks& masks) noexcept;
 

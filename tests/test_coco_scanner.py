@@ -140,7 +140,7 @@ def test_what_is_plainly_good_is_accepted(source: dict[str, Any], style: dict[st
         assert np.array_equal(getattr(in_steps, column), getattr(scan, column)), column
 
 
-odd = st.sampled_from(
+odd: st.SearchStrategy[Any] = st.sampled_from(
     [1.0, -0.0, "1", "a\\b", "\ud800", None, True, [], {}, 2**63, -(2**63) - 1, 10**30, math.nan]
 )
 

@@ -3,6 +3,10 @@
 #include <cstring>
 #include <memory>
 
+#if defined(__linux__)
+#include <fcntl.h>
+#endif
+
 #include "arrays.hpp"
 #include "bytes.hpp"
 #include "register.hpp"
@@ -81,6 +85,16 @@ py::bytes join_spans(const py::object& text, const Int64& spans, const py::bytes
     return joined;
 }
 
+/// Asks the system to write a part of a file to the disk by and by, where it can be asked.
+void start_writeback([[maybe_unused]] int file, [[maybe_unused]] std::int64_t begin,
+                     [[maybe_unused]] std::int64_t end) {
+#if defined(__linux__)
+    const py::gil_scoped_release unlocked;
+    // Only a beginning: it is fsync that says what went wrong.
+    (void)sync_file_range(file, begin, end - begin, SYNC_FILE_RANGE_WRITE);
+#endif
+}
+
 /// Binds something of the scanner as a read-only array that keeps it alive.
 template <class Get>
 void column(py::class_<CocoScan>& scan, const char* name, Get get, const char* doc) {
@@ -146,6 +160,8 @@ void register_coco(py::module_& m) {
           "Pieces of UTF-8 as str, by their spans int64 [N, 2].");
     m.def("join_spans", &join_spans, py::arg("text"), py::arg("spans").noconvert(), py::arg("separator"),
           "Pieces of a text, by their spans int64 [N, 2], with a separator between them.");
+    m.def("start_writeback", &start_writeback, py::arg("file"), py::arg("begin"), py::arg("end"),
+          "Have the system begin to write the bytes of an open file from begin to end to the disk.");
 }
 
 }  // namespace tfdp::python

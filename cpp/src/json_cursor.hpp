@@ -83,26 +83,27 @@ inline bool JsonCursor::take_number(double& value) noexcept {
     const char* p = at_;
     const bool negative = p != end_ && *p == '-';
     p += negative ? 1 : 0;
-    std::int64_t digits = 0;
+    std::uint64_t digits = 0;  // of more than 15 it means nothing
+    const auto take_digits = [&] {
+        for (unsigned digit = 0; p != end_ && (digit = static_cast<unsigned>(*p) - '0') <= 9; ++p) {
+            digits = digits * 10 + digit;
+        }
+    };
     const char* const first = p;
-    while (p != end_ && *p >= '0' && *p <= '9' && p - first < 16) {
-        digits = digits * 10 + (*p++ - '0');
-    }
+    take_digits();
     const bool whole_part = p != first;
     std::ptrdiff_t count = p - first;
     std::ptrdiff_t decimals = 0;
     if (p != end_ && *p == '.') {
         const char* const point = p++;
-        while (p != end_ && *p >= '0' && *p <= '9' && count + (p - point) < 17) {
-            digits = digits * 10 + (*p++ - '0');
-        }
+        take_digits();
         decimals = p - point - 1;
         count += decimals;
     }
     const bool ends =
         p == end_ || *p == ',' || *p == ']' || *p == ' ' || *p == '\n' || *p == '\r' || *p == '\t';
     if (whole_part && count <= 15 && ends) {
-        const double magnitude = static_cast<double>(digits) / powers[decimals];
+        const double magnitude = static_cast<double>(static_cast<std::int64_t>(digits)) / powers[decimals];
         value = negative ? -magnitude : magnitude;
         at_ = p;
         return true;

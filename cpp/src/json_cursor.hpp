@@ -78,8 +78,8 @@ class JsonCursor {
 inline bool JsonCursor::take_number(double& value) noexcept {
     (void)peek();
     // A number of at most 15 digits is the quotient of two doubles that are exact: it is rounded once.
-    constexpr double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    static constexpr double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                        1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     const char* p = at_;
     const bool negative = p != end_ && *p == '-';
     p += negative ? 1 : 0;

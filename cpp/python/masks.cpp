@@ -29,6 +29,10 @@ class RleSource {
     [[nodiscard]] Status load(std::int64_t i, Runs& runs) {
         return runs_from_counts(counts_ + offsets_[i], offsets_[i + 1] - offsets_[i], size(i), runs);
     }
+    [[nodiscard]] Status measure(std::int64_t i, BoundaryCounter& counter, BoundaryCounts& counts) {
+        return counter.primary_of_counts(counts_ + offsets_[i], offsets_[i + 1] - offsets_[i], size(i),
+                                         counts);
+    }
 
   private:
     std::int64_t n_;
@@ -58,6 +62,11 @@ class PolygonSource {
         return filler_.fill(coordinates_, polygon_offsets_ + instance_offsets_[i],
                             instance_offsets_[i + 1] - instance_offsets_[i], size(i), convention_, runs);
     }
+    [[nodiscard]] Status measure(std::int64_t i, BoundaryCounter& counter, BoundaryCounts& counts) {
+        const Status status = load(i, runs_);
+        counts = status == Status::ok ? counter.primary(runs_) : BoundaryCounts{};
+        return status;
+    }
 
   private:
     std::int64_t n_;
@@ -67,6 +76,7 @@ class PolygonSource {
     const std::int32_t* sizes_;
     FillConvention convention_;
     PolygonFiller filler_;
+    Runs runs_;
 };
 
 class DenseSource {
@@ -95,6 +105,11 @@ class DenseSource {
         runs_from_dense(pixels_ + i * mask_stride_, line_stride_, size_, axis_, runs);
         return Status::ok;
     }
+    [[nodiscard]] Status measure(std::int64_t i, BoundaryCounter& counter, BoundaryCounts& counts) {
+        const Status status = load(i, runs_);
+        counts = counter.primary(runs_);
+        return status;
+    }
 
   private:
     std::int64_t n_ = 0;
@@ -103,6 +118,7 @@ class DenseSource {
     const std::uint8_t* pixels_ = nullptr;
     py::ssize_t mask_stride_ = 0;
     py::ssize_t line_stride_ = 0;
+    Runs runs_;
 };
 
 // ---- sinks ----
@@ -118,10 +134,9 @@ py::tuple measure(Source source) {
         // Everything is converted and checked, and the arrays are held by the caller.
         const py::gil_scoped_release unlocked;
         BoundaryCounter counter;
-        Runs runs;
+        BoundaryCounts c;
         for (std::int64_t i = 0; i < n; ++i, out += 3) {
-            const Status status = source.load(i, runs);
-            const BoundaryCounts c = status == Status::ok ? counter.primary(runs) : BoundaryCounts{};
+            const Status status = source.measure(i, counter, c);
             out[0] = c.straight;
             out[1] = c.diagonal;
             out[2] = c.area2;

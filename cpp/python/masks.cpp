@@ -63,9 +63,9 @@ class PolygonSource {
                             instance_offsets_[i + 1] - instance_offsets_[i], size(i), convention_, runs);
     }
     [[nodiscard]] Status measure(std::int64_t i, BoundaryCounter& counter, BoundaryCounts& counts) {
-        const Status status = load(i, runs_);
-        counts = status == Status::ok ? counter.primary(runs_) : BoundaryCounts{};
-        return status;
+        return counter.primary_of_polygons(coordinates_, polygon_offsets_ + instance_offsets_[i],
+                                           instance_offsets_[i + 1] - instance_offsets_[i], size(i),
+                                           convention_, counts);
     }
 
   private:
@@ -76,7 +76,6 @@ class PolygonSource {
     const std::int32_t* sizes_;
     FillConvention convention_;
     PolygonFiller filler_;
-    Runs runs_;
 };
 
 class DenseSource {

@@ -29,4 +29,22 @@ Status BoundaryCounter::primary_of_counts(const std::uint32_t* counts, std::int6
     return status;
 }
 
+Status BoundaryCounter::primary_of_polygons(const double* coordinates, const std::int64_t* offsets,
+                                            std::int64_t polygons, Size size, FillConvention convention,
+                                            BoundaryCounts& primary) {
+    if (size.pixels() < FlatRuns::max_pixels) {
+        const Status status = filler_.fill(coordinates, offsets, polygons, size, convention, flat_);
+        if (status != Status::ok) {
+            primary = {};
+            return status;
+        }
+        if (sums_.primary(flat_, primary)) {
+            return Status::ok;
+        }
+    }
+    const Status status = filler_.fill(coordinates, offsets, polygons, size, convention, runs_);
+    primary = status == Status::ok ? this->primary(runs_) : BoundaryCounts{};
+    return status;
+}
+
 }  // namespace tfdp

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "lanes.hpp"
+#include "tfdp/lanes.hpp"
 
 // What Chain sums up, and why that is enough. The contour passes through the centres of the pixels that a run
 // has at its sides. Let a side step from position a in one line to b = a + d in the next; seen along the

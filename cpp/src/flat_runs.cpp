@@ -2,25 +2,9 @@
 
 #include <algorithm>
 
-#include "lanes.hpp"
+#include "tfdp/lanes.hpp"
 
 namespace tfdp {
-
-namespace {
-
-constexpr std::int32_t beyond = 1 << 30;
-
-}  // namespace
-
-Run* FlatRuns::room_for(std::int64_t n) {
-    runs_.clear();
-    return runs_.room_for(n + padding);
-}
-
-void FlatRuns::end_at(Run* end) {
-    std::fill_n(end, padding, Run{beyond, beyond});
-    size_ = end - runs_.data();
-}
 
 bool FlatRuns::assign(const Runs& runs) {
     std::int32_t length = 1;
@@ -34,11 +18,16 @@ bool FlatRuns::assign(const Runs& runs) {
     Run* out = room_for(runs.size());
     const Run* run = runs.data();
     std::int32_t top = 0;
-    for (std::int64_t i = 0; i < runs.line_count(); ++i, top += length) {
-        for (const Run* const end = runs.data() + runs.line_begin(i + 1); run != end; ++run) {
+    const auto add_until = [&](const Run* end) {
+        for (; run != end; ++run) {
             *out++ = {top + run->begin, top + run->end};
         }
+        top += length;
+    };
+    for (std::int64_t i = 1; i < runs.line_count(); ++i) {
+        add_until(runs.data() + runs.line_begin(i));
     }
+    add_until(runs.data() + runs.size());
     end_at(out);
     return true;
 }

@@ -44,10 +44,7 @@ Status runs_from_counts(const std::uint32_t* counts, std::int64_t n, Size size, 
 void Runs::assign_counts(const std::uint32_t* counts, std::int64_t n, Size size) {
     const std::int64_t height = size.height;
     // Each count makes one run, and one more for each column that it reaches into.
-    Run* run = runs_.room_for(n / 2 + size.width);
-    std::int64_t* line_begin = line_begins_.room_for(size.width);
-    const Run* const first_run = run;
-    std::int32_t last_column = no_line;
+    Appender appender(*this, n / 2 + size.width, size.width);
     std::int32_t column = 0;
     std::int64_t y = 0;
     for (std::int64_t i = 0; i + 1 < n; i += 2) {
@@ -63,20 +60,7 @@ void Runs::assign_counts(const std::uint32_t* counts, std::int64_t n, Size size)
         // A run goes on at the top of the next column.
         for (std::int64_t rest = counts[i + 1]; rest > 0;) {
             const std::int64_t end = std::min(y + rest, height);
-            if (column != last_column) {
-                if (last_column == no_line) {
-                    first_line_ = column;
-                    last_column = column - 1;
-                }
-                for (; last_column < column; ++last_column) {
-                    *line_begin++ = run - first_run;
-                }
-                *run++ = {static_cast<std::int32_t>(y), static_cast<std::int32_t>(end)};
-            } else if (run[-1].end == y) {
-                run[-1].end = static_cast<std::int32_t>(end);  // a background count of 0
-            } else {
-                *run++ = {static_cast<std::int32_t>(y), static_cast<std::int32_t>(end)};
-            }
+            appender.append(column, static_cast<std::int32_t>(y), static_cast<std::int32_t>(end));
             rest -= end - y;
             y = end;
             if (y == height) {
@@ -85,9 +69,6 @@ void Runs::assign_counts(const std::uint32_t* counts, std::int64_t n, Size size)
             }
         }
     }
-    last_line_ = last_column;
-    runs_.end_at(run);
-    line_begins_.end_at(line_begin);
 }
 
 Status counts_from_runs(const Runs& runs, Size size, std::vector<std::uint32_t>& counts) {

@@ -4,6 +4,7 @@
 #include "tfdp/contour_sums.hpp"
 #include "tfdp/flat_runs.hpp"
 #include "tfdp/outlines.hpp"
+#include "tfdp/polygon.hpp"
 #include "tfdp/runs.hpp"
 #include "tfdp/status.hpp"
 
@@ -22,7 +23,13 @@ class BoundaryCounter {
     [[nodiscard]] Status primary_of_counts(const std::uint32_t* counts, std::int64_t n, Size size,
                                            BoundaryCounts& primary);
 
+    /// The same for the polygons of one instance; see PolygonFiller.
+    [[nodiscard]] Status primary_of_polygons(const double* coordinates, const std::int64_t* offsets,
+                                             std::int64_t polygons, Size size, FillConvention convention,
+                                             BoundaryCounts& primary);
+
   private:
+    PolygonFiller filler_;
     FlatRuns flat_;
     ContourSums sums_;
     OutlineFinder finder_;

@@ -3,6 +3,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "The halves of wider lanes are taken in little-endian order"
+#endif
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -75,6 +79,15 @@ inline void store(void* to, V lanes) noexcept {
 [[nodiscard]] inline SumLanes high_halves(SumLanes a, SumLanes b) noexcept {
     return reinterpret_cast<SumLanes>(
         LanePairs{reinterpret_cast<LanePairs>(a)[1], reinterpret_cast<LanePairs>(b)[1]});
+}
+
+/// The upper halves of a0, a1, b0, b1.
+[[nodiscard]] inline Lanes high_words(LanePairs a, LanePairs b) noexcept {
+#if defined(__clang__)
+    return __builtin_shufflevector(reinterpret_cast<Lanes>(a), reinterpret_cast<Lanes>(b), 1, 3, 5, 7);
+#else
+    return __builtin_shuffle(reinterpret_cast<Lanes>(a), reinterpret_cast<Lanes>(b), Lanes{1, 3, 5, 7});
+#endif
 }
 
 [[nodiscard]] inline bool any_negative(Lanes a) noexcept {

@@ -48,6 +48,11 @@ class InstanceScores:
     def __len__(self) -> int:
         return len(self.counts)
 
+    @property
+    def image_score(self) -> float:
+        """The image's score S (Eq. 14), equal to that of `Scorer.image_score`."""
+        return math.fsum(self.score.tolist())
+
 
 class Scorer:
     """Scores images one by one, with class totals that do not change.

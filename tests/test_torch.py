@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tfdp_fast as tfdp
+from loader_support import Detection, H, W, items
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra torch)", exc_type=ImportError)
 
@@ -18,27 +18,6 @@ from tfdp_fast.integrations.torch import PrunedDataset, ScoreSampler, ScoreTrans
 
 SQUARE = [[0, 0, 9, 0, 9, 9, 0, 9]]
 BAR = [[0, 0, 9, 0, 9, 3, 0, 3]]
-H, W = 10, 12
-
-
-class Detection:
-    """What torchvision's CocoDetection is: sorted ids, annotations as they stand in the file."""
-
-    def __init__(self, data: dict[str, Any], transforms: Any = None) -> None:
-        self.ids = sorted(image["id"] for image in data["images"])
-        self.annotations = data["annotations"]
-        self.transforms = transforms
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, index: int) -> Any:
-        if type(index) is not int:  # as torchvision does
-            raise ValueError(f"index must be of type integer, got {type(index)}")
-        image_id = self.ids[index]
-        image = torch.full((3, H, W), image_id)
-        target = [annotation for annotation in self.annotations if annotation["image_id"] == image_id]
-        return (image, target) if self.transforms is None else self.transforms(image, target)
 
 
 def made_data(images: int = 8) -> dict[str, Any]:
@@ -66,11 +45,6 @@ def all_of(view: PrunedDataset) -> list[Any]:
     return [view[i] for i in range(len(view))]
 
 
-def items(batch: Sequence[Any]) -> Sequence[Any]:
-    """Collates nothing (and can be pickled)."""
-    return batch
-
-
 # --- PrunedDataset ------------------------------------------------------------------------------------------
 
 
@@ -79,7 +53,7 @@ def test_a_view_by_ids() -> None:
     assert isinstance(view, torch.utils.data.Subset)
     assert len(view) == 3
     assert view.ids == [97, 100, 94]
-    assert [int(view[i][0][0, 0, 0]) for i in range(3)] == [97, 100, 94]
+    assert [int(view[i][0][0, 0]) for i in range(3)] == [97, 100, 94]
 
 
 def test_a_view_by_subset_is_in_data_set_order() -> None:
@@ -87,9 +61,9 @@ def test_a_view_by_subset_is_in_data_set_order() -> None:
     subset = tfdp.select(tfdp.score(data), rate=0.4)
     view = PrunedDataset(Detection(data), subset)
     assert view.ids == subset.image_ids.tolist()
-    assert [int(image[0, 0, 0]) for image, _ in all_of(view)] == subset.image_ids.tolist()
+    assert [int(image[0, 0]) for image, _ in all_of(view)] == subset.image_ids.tolist()
     again = PrunedDataset(view, subset.ranking[:2])
-    assert [int(image[0, 0, 0]) for image, _ in all_of(again)] == subset.ranking[:2].tolist()
+    assert [int(image[0, 0]) for image, _ in all_of(again)] == subset.ranking[:2].tolist()
 
 
 @pytest.mark.parametrize("kept", [np.array([3, 1]), torch.tensor([3, 1]), iter([3, 1]), [np.int32(3), 1]])
@@ -136,7 +110,7 @@ def test_an_empty_view() -> None:
 
 def test_a_view_can_be_pickled() -> None:
     view = pickle.loads(pickle.dumps(PrunedDataset(Detection(made_data()), [97, 100])))
-    assert (view.ids, int(view[1][0][0, 0, 0])) == ([97, 100], 100)
+    assert (view.ids, int(view[1][0][0, 0])) == ([97, 100], 100)
 
 
 # --- ScoreSampler -------------------------------------------------------------------------------------------
@@ -357,7 +331,7 @@ def test_in_a_data_loader(workers: int, context: str) -> None:
         multiprocessing_context=context if workers else None,
     )
     of_image = dict(zip(scores.images.id.tolist(), scores.images.score.tolist(), strict=True))
-    seen = [(int(image[0, 0, 0]), target) for batch in loader for image, target in batch]
+    seen = [(int(image[0, 0]), target) for batch in loader for image, target in batch]
     assert [image_id for image_id, _ in seen] == [view.ids[position] for position in sampler]
     for image_id, target in seen:
         assert {annotation["image_score"] for annotation in target} == {of_image[image_id]}

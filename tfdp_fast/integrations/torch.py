@@ -166,7 +166,8 @@ class ScoreSampler(torch_data.Sampler[int]):
             ends = np.cumsum(self.weights / self.weights.max())
             # An end belongs to the next image: an image of weight 0 has no room before its own.
             drawn = rng.random(self.num_samples) * ends[-1]
-            return np.searchsorted(ends, drawn, side="right").astype(np.int64)
+            positions: NDArray[np.int64] = np.searchsorted(ends, drawn, side="right")
+            return positions
         # Efraimidis and Spirakis (2006): by exponential waiting times of rates in proportion to the weights.
         positive = np.flatnonzero(self.weights)
         waits = rng.standard_exponential(len(positive)) / (self.weights[positive] / self.weights.max())

@@ -52,7 +52,9 @@ def map_in_order(function: Callable[[T], R], items: Sequence[T], threads: int) -
     begun.
     """
     if threads == 1 or len(items) <= 1:
-        yield from map(function, items)
+        # A loop: in a `yield from map(...)` Python does not look for signals, and a Ctrl-C has no effect.
+        for item in items:
+            yield function(item)
         return
     from concurrent.futures import ThreadPoolExecutor
 

@@ -16,6 +16,7 @@ from tfdp_fast._batches import (
     Size,
     as_list,
     batches,
+    decoded,
     dense_masks,
     fill_convention,
     is_array,
@@ -39,10 +40,10 @@ Polygons: TypeAlias = Literal["coco", "opencv"]
 ``"opencv"`` as ``cv2.fillPoly`` does it with coordinates truncated to int32, boundary painted.
 """
 
-CHUNK = 4096
+CHUNK = 1024
 """Masks per task of the thread pool, at most."""
 
-CHUNK_PIXELS = 1 << 28
+CHUNK_PIXELS = 1 << 26
 """Pixels of dense masks per task, at most, unless one mask has more: a signal waits for the end of a task."""
 
 
@@ -281,13 +282,8 @@ def _sources(
         yield _Source(at, "rle", (batch.counts, batch.counts_offsets, sizes[at]))
     at = np.flatnonzero(kinds == SegmentationKind.COMPRESSED_RLE)
     if at.size:
-        # Numba is imported only where there is something to decode.
-        from tfdp_fast.kernels.rle import decode_rle
-
-        pixels = sizes[at].astype(np.int64).prod(axis=1)
-        counts, offsets, decoded = decode_rle(batch.text, batch.text_offsets, pixels)
-        statuses[at] = decoded
-        good = decoded == Status.OK  # the others own no counts
+        counts, offsets, statuses[at] = decoded(batch)
+        good = statuses[at] == Status.OK  # the others own no counts
         offsets = np.append(offsets[:-1][good], offsets[-1])
         yield _Source(at[good], "rle", (counts, offsets, sizes[at[good]]))
 

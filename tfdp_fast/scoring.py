@@ -41,7 +41,7 @@ Variant: TypeAlias = Literal["tfdp", "scs", "si", "cb"]
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of annotations that are done and that there are."""
 
-CHUNK = 4096
+CHUNK = 1024
 """Annotations per task of the thread pool, at most."""
 
 

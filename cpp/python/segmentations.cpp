@@ -214,23 +214,29 @@ void append_object(py::handle object, Size image, SegmentationBatch& batch) {
     }
 }
 
-std::unique_ptr<SegmentationBatch> from_objects(const py::list& segmentations, const Int32& sizes) {
-    check_sizes(sizes, static_cast<py::ssize_t>(segmentations.size()));
+/// A batch of Python objects; `size_of(i)` is the size of the image of the i-th.
+template <class SizeOf>
+std::unique_ptr<SegmentationBatch> gather(const py::list& segmentations, SizeOf size_of) {
     auto batch = std::make_unique<SegmentationBatch>();
     std::int64_t i = 0;
     for (const py::handle segmentation : segmentations) {
-        append_object(segmentation, size_at(sizes.data(), i++), *batch);
+        append_object(segmentation, size_of(i++), *batch);
+        // Large arrays take their time, and the GIL is held anyway: here a Ctrl-C costs nothing to look for.
+        if (i % 64 == 0 && PyErr_CheckSignals() != 0) {
+            throw py::error_already_set();
+        }
     }
     return batch;
 }
 
+std::unique_ptr<SegmentationBatch> from_objects(const py::list& segmentations, const Int32& sizes) {
+    check_sizes(sizes, static_cast<py::ssize_t>(segmentations.size()));
+    return gather(segmentations, [&](std::int64_t i) { return size_at(sizes.data(), i); });
+}
+
 std::unique_ptr<SegmentationBatch> from_image(const py::list& segmentations, std::int32_t height,
                                               std::int32_t width) {
-    auto batch = std::make_unique<SegmentationBatch>();
-    for (const py::handle segmentation : segmentations) {
-        append_object(segmentation, {height, width}, *batch);
-    }
-    return batch;
+    return gather(segmentations, [=](std::int64_t) { return Size{height, width}; });
 }
 
 /// Height times width of each compressed RLE.

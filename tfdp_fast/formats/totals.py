@@ -72,13 +72,15 @@ def load_totals(path: str | os.PathLike[str]) -> ClassTotals:
     """
     name = os.fspath(path)
     try:
-        return _totals_of(_content_of(Path(path).read_bytes()))
-    except _Unreadable as error:
-        raise DataError(name, None, str(error)) from error
+        data = Path(path).read_bytes()
     except OSError as error:
         raise DataError(name, None, f"cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # a null character in the name; what is no JSON
-        raise DataError(name, None, f"is no file of class totals: {' '.join(str(error).split())}") from error
+    except ValueError as error:  # a null character in the name
+        raise DataError(name, None, f"cannot be read: {error}") from error
+    try:
+        return _totals_of(_content_of(data))
+    except _Unreadable as error:
+        raise DataError(name, None, str(error)) from error
 
 
 def _digest(content: dict[str, Any]) -> str:
@@ -87,7 +89,10 @@ def _digest(content: dict[str, Any]) -> str:
 
 def _content_of(data: bytes) -> dict[str, Any]:
     """The content of a file, if it is as it was written."""
-    content = json.loads(data)
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _Unreadable(f"is no file of class totals: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or content.get("file") != _NAME:
         raise _Unreadable("is no file of class totals")
     if content.get("format") != FORMAT:

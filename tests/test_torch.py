@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tfdp_fast as tfdp
-from loader_support import Detection, H, W, items
+from loader_support import Detection, items
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra torch)", exc_type=ImportError)
 
@@ -18,6 +18,7 @@ from tfdp_fast.integrations.torch import PrunedDataset, ScoreSampler, ScoreTrans
 
 SQUARE = [[0, 0, 9, 0, 9, 9, 0, 9]]
 BAR = [[0, 0, 9, 0, 9, 3, 0, 3]]
+H, W = 10, 12
 
 
 def made_data(images: int = 8) -> dict[str, Any]:

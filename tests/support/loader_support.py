@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-H, W = 10, 12
-
 
 class Detection:
     """What torchvision's CocoDetection is: sorted ids, annotations as they stand in the file."""
 
     def __init__(self, data: dict[str, Any], transforms: Any = None) -> None:
-        self.ids = sorted(image["id"] for image in data["images"])
+        self.sizes = {image["id"]: (image["height"], image["width"]) for image in data["images"]}
+        self.ids = sorted(self.sizes)
         self.annotations = data["annotations"]
         self.transforms = transforms
 
@@ -25,7 +24,7 @@ class Detection:
         if type(index) is not int:  # as torchvision does
             raise ValueError(f"index must be of type integer, got {type(index)}")
         image_id = self.ids[index]
-        image = np.full((H, W), image_id, np.int64)
+        image = np.full(self.sizes[image_id], image_id, np.int64)
         target = [annotation for annotation in self.annotations if annotation["image_id"] == image_id]
         return (image, target) if self.transforms is None else self.transforms(image, target)
 

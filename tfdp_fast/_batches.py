@@ -16,6 +16,7 @@ from tfdp_fast.status import Status
 Masks: TypeAlias = Sequence[Any] | Mapping[str, Any] | NDArray[Any]
 Size: TypeAlias = Sequence[int] | NDArray[np.integer[Any]]
 
+_CONVENTIONS = {"coco": FillConvention.COCO, "opencv": FillConvention.OPENCV}
 _MAX_SIDE = _core.max_side
 _NOTHING_DECODED = np.empty(0, np.uint32), np.zeros(1, np.int64), np.empty(0, np.uint8)
 
@@ -48,10 +49,10 @@ def decoded(
 
 def measure_image(masks: Masks, size: Size | None, convention: FillConvention) -> NDArray[np.int64]:
     """Boundary counts int64 [N, 3] of the masks of one image; MaskError for the first that is bad."""
-    if is_array(masks):
+    if type(masks) is not list and is_array(masks):
         counts, statuses = _core.measure_dense(dense_masks(masks, size))
     else:
-        objects = as_list(masks)
+        objects = masks if type(masks) is list else as_list(masks)
         sides = _sides(size)
         if sides is None:
             batch = SegmentationBatch.from_objects(objects, sizes_of(size, len(objects)))
@@ -74,16 +75,16 @@ def batches(objects: list[Any], size: Size | None) -> Callable[[slice], Segmenta
 def fill_convention(polygons: str) -> FillConvention:
     """Look a fill convention up by its name."""
     try:
-        return {"coco": FillConvention.COCO, "opencv": FillConvention.OPENCV}[polygons]
+        return _CONVENTIONS[polygons]
     except (KeyError, TypeError):
         raise OptionError(f"polygons must be 'coco' or 'opencv', got {polygons!r}") from None
 
 
 def raise_first(statuses: NDArray[np.uint8]) -> None:
     """Raise MaskError for the first mask that failed, if one did."""
-    failed = np.flatnonzero(statuses)
-    if failed.size:
-        raise MaskError(int(failed[0]), Status(int(statuses[failed[0]])))
+    if np.count_nonzero(statuses):
+        first = int(np.flatnonzero(statuses)[0])
+        raise MaskError(first, Status(int(statuses[first])))
 
 
 def as_list(masks: Masks) -> list[Any]:

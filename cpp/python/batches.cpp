@@ -11,6 +11,19 @@ namespace tfdp::python {
 
 namespace {
 
+/// What measuring needs, each with memory that it keeps. One per thread, for good: a data loader measures a
+/// few masks per call, and growing everything anew would take a third of the call.
+struct Workspace {
+    PolygonFiller filler;
+    Runs runs;
+    BoundaryCounter counter;
+};
+
+Workspace& workspace() {
+    thread_local Workspace of_this_thread;
+    return of_this_thread;
+}
+
 /// The masks of a batch, one after the other. The run lengths of its compressed RLE come from their decoder.
 class BatchReader {
   public:
@@ -28,7 +41,7 @@ class BatchReader {
         }
     }
 
-    [[nodiscard]] Status next(Runs& runs) {
+    [[nodiscard]] Status next(PolygonFiller& filler, Runs& runs) {
         const auto kind = static_cast<SegmentationKind>(batch_.kinds[static_cast<std::size_t>(next_)]);
         const auto status = static_cast<Status>(batch_.statuses[static_cast<std::size_t>(next_)]);
         const Size size = size_at(batch_.sizes.data(), next_++);
@@ -37,8 +50,8 @@ class BatchReader {
                 break;
             case SegmentationKind::polygons: {
                 const std::int64_t* const of_instance = batch_.instance_offsets.data() + polygons_++;
-                return filler_.fill(batch_.coordinates.data(), batch_.polygon_offsets.data() + of_instance[0],
-                                    of_instance[1] - of_instance[0], size, convention_, runs);
+                return filler.fill(batch_.coordinates.data(), batch_.polygon_offsets.data() + of_instance[0],
+                                   of_instance[1] - of_instance[0], size, convention_, runs);
             }
             case SegmentationKind::compressed_rle: {
                 const std::int64_t i = compressed_++;
@@ -63,7 +76,6 @@ class BatchReader {
     const std::uint32_t* decoded_;
     const std::int64_t* decoded_offsets_;
     const std::uint8_t* decoded_statuses_;
-    PolygonFiller filler_;
     std::int64_t next_ = 0;        // of all instances
     std::int64_t polygons_ = 0;    // of those that are polygons
     std::int64_t compressed_ = 0;  // of those that are compressed RLE
@@ -81,10 +93,9 @@ py::tuple measure_batch(const SegmentationBatch& batch, FillConvention conventio
     {
         // Everything is checked, and the caller holds the batch, which never changes, and the arrays.
         const py::gil_scoped_release unlocked;
-        BoundaryCounter counter;
-        Runs runs;
+        auto& [filler, runs, counter] = workspace();
         for (py::ssize_t i = 0; i < n; ++i, out += 3) {
-            const Status status = reader.next(runs);
+            const Status status = reader.next(filler, runs);
             const BoundaryCounts c = status == Status::ok ? counter.primary(runs) : BoundaryCounts{};
             out[0] = c.straight;
             out[1] = c.diagonal;

@@ -56,8 +56,6 @@ BATCH: dict[str, Any] = {
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "spans_of": {"pieces": PIECES, "text": TEXT},
-    "measure_rle": RLE,
-    "measure_polygons": POLYGONS,
     "measure_batch": BATCH,
     "measure_dense": {"masks": np.ones((1, 6, 5), np.uint8)},
     "measure_labels": {"label_map": np.eye(4, dtype=np.int16), "background": 0},
@@ -169,8 +167,6 @@ def test_columns_outlive_their_batch() -> None:
 
 
 def test_the_core_measures() -> None:
-    counts, statuses = call("measure_rle")
-    assert (counts.tolist(), statuses.tolist()) == ([[4, 0, 0]], [0])
     counts, statuses = call("measure_batch")
     assert (counts.tolist(), statuses.tolist()) == ([[2, 1, 1], [4, 0, 0], [0, 0, 0]], [0, 0, 0])
     counts, statuses = call("measure_batch", decoded_statuses=np.array([2, 0], np.uint8))
@@ -184,8 +180,8 @@ def test_the_core_measures() -> None:
 
 # --- wrong arrays -------------------------------------------------------------------------------------------
 
-RLE_FUNCTIONS = ["measure_rle", "trace_rle", "encode_rle"]
-POLYGON_FUNCTIONS = ["measure_polygons", "trace_polygons", "encode_polygons"]
+RLE_FUNCTIONS = ["trace_rle", "encode_rle"]
+POLYGON_FUNCTIONS = ["trace_polygons", "encode_polygons"]
 ARRAYS = [
     (function, argument)
     for function in [*RLE_FUNCTIONS, *POLYGON_FUNCTIONS, "measure_batch", "measure_dense"]
@@ -370,10 +366,9 @@ def test_dense_masks_have_three_dimensions(shape: tuple[int, ...]) -> None:
 )
 def test_dense_masks_with_hardly_a_pixel(shape: tuple[int, int, int]) -> None:
     for masks in (np.ones(shape, np.uint8), np.asfortranarray(np.ones(shape, np.uint8))):
-        counts, statuses = call("measure_dense", masks=masks)
+        counts = call("measure_dense", masks=masks)
         steps = 2 * max(shape[1] + shape[2] - 2, 0) if shape[1] * shape[2] else 0
         assert counts.tolist() == [[steps, 0, 0]] * shape[0]
-        assert statuses.tolist() == [0] * shape[0]
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (1, 6, 5)])

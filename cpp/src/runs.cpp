@@ -1,7 +1,6 @@
 #include "tfdp/runs.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -103,62 +102,6 @@ Status counts_from_runs(const Runs& runs, Size size, std::vector<std::uint32_t>&
         counts.push_back(static_cast<std::uint32_t>(size.pixels() - at));
     }
     return Status::ok;
-}
-
-namespace {
-
-std::uint64_t load_word(const std::uint8_t* bytes) noexcept {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes, sizeof word);
-    return word;
-}
-
-constexpr std::uint64_t low_bits = 0x0101010101010101U;
-constexpr std::uint64_t high_bits = 0x8080808080808080U;
-
-/// Is one of the eight bytes 0?
-constexpr bool has_zero_byte(std::uint64_t word) noexcept {
-    return ((word - low_bits) & ~word & high_bits) != 0;
-}
-
-/// The first index >= begin whose byte is not 0, or n.
-std::int32_t skip_background(const std::uint8_t* line, std::int32_t begin, std::int32_t n) noexcept {
-    std::int32_t i = begin;
-    while (i + 8 <= n && load_word(line + i) == 0) {
-        i += 8;
-    }
-    while (i < n && line[i] == 0) {
-        ++i;
-    }
-    return i;
-}
-
-/// The first index >= begin whose byte is 0, or n.
-std::int32_t skip_foreground(const std::uint8_t* line, std::int32_t begin, std::int32_t n) noexcept {
-    std::int32_t i = begin;
-    while (i + 8 <= n && !has_zero_byte(load_word(line + i))) {
-        i += 8;
-    }
-    while (i < n && line[i] != 0) {
-        ++i;
-    }
-    return i;
-}
-
-}  // namespace
-
-void runs_from_dense(const std::uint8_t* mask, std::ptrdiff_t line_stride, Size size, Axis axis, Runs& runs) {
-    runs.clear(axis);
-    const std::int32_t lines = axis == Axis::column ? size.width : size.height;
-    const std::int32_t length = axis == Axis::column ? size.height : size.width;
-    for (std::int32_t line = 0; line < lines; ++line) {
-        const std::uint8_t* const pixels = mask + line * line_stride;
-        for (std::int32_t i = skip_background(pixels, 0, length); i < length;) {
-            const std::int32_t end = skip_foreground(pixels, i, length);
-            runs.append(line, i, end);
-            i = skip_background(pixels, end, length);
-        }
-    }
 }
 
 namespace {

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "arrays.hpp"
+#include "bytes.hpp"
 #include "register.hpp"
 #include "tfdp/runs.hpp"
 #include "tfdp/segmentation.hpp"
@@ -267,40 +268,12 @@ Int64 pixels_of_text(const SegmentationBatch& batch) {
     return pixels;
 }
 
-/// Bytes that some Python object lends.
-class Bytes {
-  public:
-    explicit Bytes(py::handle object) {
-        if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_SIMPLE) != 0) {
-            throw py::error_already_set();
-        }
-    }
-    ~Bytes() { PyBuffer_Release(&buffer_); }
-    Bytes(const Bytes&) = delete;
-    Bytes& operator=(const Bytes&) = delete;
-    Bytes(Bytes&&) = delete;
-    Bytes& operator=(Bytes&&) = delete;
-
-    [[nodiscard]] const char* begin() const noexcept { return static_cast<const char*>(buffer_.buf); }
-    [[nodiscard]] std::int64_t size() const noexcept { return buffer_.len; }
-
-  private:
-    Py_buffer buffer_{};
-};
-
 std::unique_ptr<SegmentationBatch> from_json(const py::object& text, const Int64& spans, const Int32& sizes) {
     const Bytes bytes(text);
-    if (spans.ndim() != 2 || spans.shape(1) != 2) {
-        refuse("spans must have shape [N, 2]");
-    }
+    check_spans(spans, bytes.size());
     const py::ssize_t n = spans.shape(0);
     check_sizes(sizes, n);
     const std::int64_t* const span = spans.data();
-    for (py::ssize_t i = 0; i < n; ++i) {
-        if (span[2 * i] < 0 || span[2 * i] > span[2 * i + 1] || span[2 * i + 1] > bytes.size()) {
-            refuse("span " + std::to_string(i) + " is not within the text");
-        }
-    }
     auto batch = std::make_unique<SegmentationBatch>();
     const std::int32_t* const size = sizes.data();
     const py::gil_scoped_release unlocked;  // `bytes` holds the text

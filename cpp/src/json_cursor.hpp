@@ -186,6 +186,8 @@ inline bool JsonCursor::take_escape(std::uint32_t& c) noexcept {
 }
 
 inline bool JsonCursor::skip_value() {
+    static constexpr char ends[] = " \n\r\t,:[]{}\"";
+    constexpr std::string_view ends_word(ends, sizeof ends);  // with the final '\0'
     std::int64_t depth = 0;
     do {
         const char c = peek();
@@ -193,16 +195,23 @@ inline bool JsonCursor::skip_value() {
             if (!take_string([](std::uint8_t) {})) {
                 return false;
             }
-        } else if (c == '\0') {
-            return false;
-        } else {
-            depth += c == '[' || c == '{' ? 1 : 0;
+        } else if (c == '[' || c == '{') {
+            ++depth;
+            ++at_;
+        } else if (depth > 0 && (c == ']' || c == '}' || c == ',' || c == ':')) {
             depth -= c == ']' || c == '}' ? 1 : 0;
             ++at_;
+        } else {
+            const char* const word = at_;
+            while (at_ != end_ && ends_word.find(*at_) == std::string_view::npos) {
+                ++at_;
+            }
+            if (at_ == word) {
+                return false;
+            }
         }
-        // A value on its own ends before the next separator.
-    } while (depth > 0 || (depth == 0 && at_ != end_ && *at_ != ',' && *at_ != '}' && *at_ != ']'));
-    return depth == 0;
+    } while (depth > 0);
+    return true;
 }
 
 }  // namespace tfdp

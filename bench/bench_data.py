@@ -34,12 +34,18 @@ class Masks:
         return len(self.segmentations)
 
 
-def real_masks(file_name: str) -> Masks | None:
-    """The masks of one of the files of real annotations, if they are there."""
+def real_file(file_name: str) -> Path | None:
+    """One of the files of real annotations, if it is there: in ``TFDP_TEST_DATA`` or ``../shared/data``."""
     named = os.environ.get("TFDP_TEST_DATA")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
     path = folder / file_name
-    if not path.is_file():
+    return path if path.is_file() else None
+
+
+def real_masks(file_name: str) -> Masks | None:
+    """The masks of one of the files of real annotations, if they are there."""
+    path = real_file(file_name)
+    if path is None:
         return None
     data = json.loads(path.read_text())
     sizes = {image["id"]: (image["height"], image["width"]) for image in data["images"]}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tfdp_fast as tfdp
+from tfdp_fast.kernels.rle import decode_rle
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,15 @@ class Masks:
 
     def __len__(self) -> int:
         return len(self.segmentations)
+
+    def work(self) -> dict[str, int]:
+        """How much there is to do."""
+        if isinstance(self.segmentations[0], dict):
+            arguments = strings(self)
+            return {"masks": len(self), "bytes": len(arguments[0]), "counts": len(decode_rle(*arguments)[0])}
+        polygons = [polygon for segmentation in self.segmentations for polygon in segmentation]
+        vertices = sum(len(polygon) // 2 for polygon in polygons)
+        return {"masks": len(self), "polygons": len(polygons), "vertices": vertices}
 
 
 def real_file(file_name: str) -> Path | None:
@@ -82,3 +92,10 @@ def as_rle(masks: Masks) -> Masks:
 def rle_masks() -> Masks:
     """Compressed RLE: VOC 2012 train if it is there, made masks otherwise."""
     return real_masks("voc2012_train.json") or as_rle(made_polygons())
+
+
+def strings(masks: Masks) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """Compressed RLE as the arguments of `decode_rle`: characters, offsets, pixels."""
+    texts = [rle["counts"].encode() for rle in masks.segmentations]
+    offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    return np.frombuffer(b"".join(texts), np.uint8), offsets, masks.sizes.astype(np.int64).prod(axis=1)

@@ -21,9 +21,9 @@ The same seed, number of images and shapes give the same bytes. Memory does not 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,17 +48,19 @@ LICENSES = [
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a file holds.
+class CocoFile:
+    """A file and what it holds.
 
     Attributes
     ----------
+    path : Path
     images, annotations, crowds, polygons, points, bytes : int
         `annotations` with the crowd regions, which the others leave out.
     shapes : str
         Where the polygons are from.
     """
 
+    path: Path
     images: int
     annotations: int
     crowds: int
@@ -68,7 +70,10 @@ class Written:
     shapes: str
 
 
-def write_coco_like(path: Path, images: int = IMAGES, seed: int = 0) -> Written:
+CocoFiles = Callable[[int], CocoFile]
+
+
+def write_coco_like(path: Path, images: int = IMAGES, seed: int = 0) -> CocoFile:
     """Write a file in the likeness of COCO train2017.
 
     Parameters
@@ -99,7 +104,7 @@ def write_coco_like(path: Path, images: int = IMAGES, seed: int = 0) -> Written:
         _write_list(file, _categories())
         file.write(b"]}")
         size = file.tell()
-    return Written(images, len(plan.image_rows), plan.crowds, polygons, points, size, source)
+    return CocoFile(path, images, len(plan.image_rows), plan.crowds, polygons, points, size, source)
 
 
 def _write_list(file: BinaryIO, records: Iterator[str], after: bool = False) -> None:
@@ -161,18 +166,13 @@ def _instances(
 
 
 def _records(placed: Placed, ids: list[int], image_ids: list[int], category_ids: list[int]) -> Iterator[str]:
-    coordinates = (placed.points.ravel() / 100).tolist()
-    ends = (2 * placed.polygon_ends).tolist()
-    polygons = [coordinates[start:end] for start, end in pairwise(ends)]
-    firsts = placed.instance_ends.tolist()
     boxes, areas = (placed.boxes / 100).tolist(), placed.areas.tolist()
     encode = msgspec.json.Encoder().encode
-    for row, number in enumerate(ids):
-        segmentation = encode(polygons[firsts[row] : firsts[row + 1]]).decode()
+    for row, polygons in enumerate(placed.segmentations()):
         yield (
-            f'{{"segmentation": {segmentation},"area": {areas[row]},"iscrowd": 0,'
+            f'{{"segmentation": {encode(polygons).decode()},"area": {areas[row]},"iscrowd": 0,'
             f'"image_id": {image_ids[row]},"bbox": {encode(boxes[row]).decode()},'
-            f'"category_id": {category_ids[row]},"id": {number}}}'
+            f'"category_id": {category_ids[row]},"id": {ids[row]}}}'
         )
 
 
@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES, help=f"(default: {IMAGES})")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(msgspec.json.encode(write_coco_like(options.output, options.images, options.seed)).decode())
+    print(json.dumps(asdict(write_coco_like(options.output, options.images, options.seed)), default=str))
 
 
 if __name__ == "__main__":

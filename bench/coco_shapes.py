@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench_data import real_file
+from bench_data import Masks, real_file
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -62,6 +63,13 @@ class Placed:
     instance_ends: Ints
     boxes: Ints
     areas: Floats
+
+    def segmentations(self) -> Iterator[list[list[float]]]:
+        """Each instance as a list of polygons, in pixels."""
+        coordinates = (self.points.ravel() / 100).tolist()
+        polygons = [coordinates[start:end] for start, end in pairwise((2 * self.polygon_ends).tolist())]
+        for first, last in pairwise(self.instance_ends.tolist()):
+            yield polygons[first:last]
 
 
 def load_shapes(rng: np.random.Generator) -> tuple[str, Shapes]:
@@ -154,6 +162,14 @@ def place(rng: np.random.Generator, shapes: Shapes, heights: Ints, widths: Ints)
     cross = hundredths[:, 0] * hundredths[following, 1] - hundredths[following, 0] * hundredths[:, 1]
     areas = np.add.reduceat(np.abs(np.add.reduceat(cross, polygon_ends[:-1])), instance_ends[:-1]) / 20_000
     return Placed(hundredths, polygon_ends, instance_ends, np.hstack([low, high - low]), areas)
+
+
+def draw_masks(n: int, height: int, width: int, seed: int = 0) -> Masks:
+    """Draw n instances on images of one size, as polygons."""
+    rng = np.random.default_rng(seed)
+    source, shapes = load_shapes(rng)
+    placed = place(rng, shapes, np.full(n, height), np.full(n, width))
+    return Masks(source, list(placed.segmentations()), np.full((n, 2), (height, width), np.int32))
 
 
 def crowd_region(rng: np.random.Generator, height: int, width: int) -> dict[str, Any]:

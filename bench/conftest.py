@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import cv2
 import pytest
 
-from coco_like import Written, write_coco_like
+from coco_like import CocoFile, CocoFiles, write_coco_like
 from coco_statistics import IMAGES
 
 SEED = 0
@@ -22,17 +21,6 @@ PACKAGES = [
     *["tfdp-fast", "numpy", "numba", "llvmlite", "msgspec"],
     *["opencv-python-headless", "pycocotools", "faster-coco-eval", "hotcoco", "rlemasklib"],
 ]
-
-
-@dataclass(frozen=True)
-class CocoFile:
-    """A generated file and what is in it."""
-
-    path: Path
-    written: Written
-
-
-CocoFiles = Callable[[int], CocoFile]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,8 +52,7 @@ def coco_files() -> Iterator[CocoFiles]:
 
         @cache
         def make(images: int) -> CocoFile:
-            path = Path(folder) / f"coco_like_{images}.json"
-            return CocoFile(path, write_coco_like(path, images, SEED))
+            return write_coco_like(Path(folder) / f"coco_like_{images}.json", images, SEED)
 
         yield make
 

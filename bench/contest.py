@@ -32,15 +32,15 @@ class Contender:
     run : callable
         Does the job once and returns the answer.
     seconds : callable, optional
-        What the job took, from the answer: for another process, or for a part of the work that is scaled.
-        Without it, the time that `run` took.
+        Of the answer and of the seconds that `run` took: what counts. For a process that times itself, or
+        if the contender does a part of the work.
     repeat : int
         How often it runs in each pass. Quick jobs run several times, so that caches are warm for everybody.
     """
 
     name: str
     run: Callable[[], Any]
-    seconds: Callable[[Any], float] | None = None
+    seconds: Callable[[Any, float], float] = lambda _, elapsed: elapsed
     repeat: int = 1
 
 
@@ -54,7 +54,7 @@ class _Entry:
         begin = time.perf_counter()
         self.answer = self.contender.run()
         elapsed = time.perf_counter() - begin
-        self.times.append(self.contender.seconds(self.answer) if self.contender.seconds else elapsed)
+        self.times.append(self.contender.seconds(self.answer, elapsed))
         return self.answer
 
     def of_passes(self) -> list[float]:
@@ -172,3 +172,8 @@ def claim(
         goal = {"what": what, "against": against, "measured": measured, "unit": unit}
         goal |= {"at_least": at_least} if at_least is not None else {"at_most": at_most}
         benchmark.extra_info.setdefault("goals", []).append(goal)
+
+
+def table(benchmark: BenchmarkFixture, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Leave one more table for the report."""
+    benchmark.extra_info["table"] = {"columns": list(columns), "rows": [list(row) for row in rows]}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pycocotools import _mask as coco_mask
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench_data import Masks, rle_masks
+from bench_data import Masks, rle_masks, strings
 from c_loops import compile_loops, compiler, decoder, reader
 from contest import Contender, claim, contest
 from tfdp_fast.kernels.rle import decode_rle
@@ -57,13 +57,6 @@ def test_kernel(benchmark: BenchmarkFixture, row: Kernel) -> None:
     )
 
 
-def strings(masks: Masks) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-    """Arguments of `decode_rle`."""
-    texts = [rle["counts"].encode() for rle in masks.segmentations]
-    offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-    return np.frombuffer(b"".join(texts), np.uint8), offsets, masks.sizes.astype(np.int64).prod(axis=1)
-
-
 def areas_by_pycocotools(masks: Masks) -> NDArray[np.uint32]:
     """Pixels of each mask; `area` takes at most 255 at a time."""
     parts = [masks.segmentations[i : i + 255] for i in range(0, len(masks), 255)]
@@ -87,7 +80,7 @@ def test_rle_decoding(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
         f"RLE decoding to counts, {masks.name}",
         lambda: decode_rle(data, offsets, pixels),
         rivals,
-        work={"bytes": len(data), "masks": len(masks), "counts": len(decode_rle(data, offsets, pixels)[0])},
+        work={"bytes": len(data)} | masks.work(),
         passes=15,
         repeat=5,
         note="pycocotools shows no counts; its shortest way over them is the area, and it works by object. "

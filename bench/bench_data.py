@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 import tfdp_fast as tfdp
 from tfdp_fast.kernels.rle import decode_rle
 
+REAL_FILES = ["voc2012_train.json", "coco_val2014_100.json", "lvis_val_100.json"]
+
 
 @dataclass(frozen=True)
 class Masks:

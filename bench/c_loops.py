@@ -52,6 +52,15 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
 
 
+def compiler_version() -> str:
+    """The first line of what the compiler says of itself."""
+    command = compiler()
+    if command is None:
+        return "no C compiler"
+    said = subprocess.run([command, "--version"], check=True, stdout=subprocess.PIPE, text=True)
+    return f"{said.stdout.splitlines()[0]}, -O2"
+
+
 def compile_loops(command: str, folder: Path) -> ctypes.CDLL:
     """Build the loops into a folder and load them."""
     source, library = folder / "loops.c", folder / "loops.so"

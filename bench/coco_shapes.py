@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench_data import Masks, real_file
+from over_pixels import by_pycocotools
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -170,6 +171,16 @@ def draw_masks(n: int, height: int, width: int, seed: int = 0) -> Masks:
     source, shapes = load_shapes(rng)
     placed = place(rng, shapes, np.full(n, height), np.full(n, width))
     return Masks(source, list(placed.segmentations()), np.full((n, 2), (height, width), np.int32))
+
+
+def draw_label_map(instances: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Draw instances over one another, the largest first, so that few are hidden; the labels are 1, 2, ..."""
+    drawn = draw_masks(instances, height, width, seed)
+    masks = [by_pycocotools(polygons, height, width) for polygons in drawn.segmentations]
+    label_map = np.zeros((height, width), np.uint8)
+    for label, mask in enumerate(sorted(masks, key=np.count_nonzero, reverse=True), 1):
+        label_map[mask == 1] = label
+    return label_map
 
 
 def crowd_region(rng: np.random.Generator, height: int, width: int) -> dict[str, Any]:

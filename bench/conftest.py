@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from typing import Any
 import cv2
 import pytest
 
+from bench_data import REAL_FILES, real_file
+from c_loops import compiler_version
 from coco_like import CocoFile, CocoFiles, write_coco_like
 from coco_statistics import IMAGES
 
@@ -70,7 +73,17 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     from tfdp_fast import _core
 
     versions = {package: version_of(package) for package in PACKAGES}
-    machine_info |= {"versions": versions, "core": _core.build, "os": platform.platform(), "seed": SEED}
+    real = [name for name in REAL_FILES if real_file(name)]
+    machine_info |= {
+        "versions": versions,
+        "core": _core.build,
+        "c_compiler": compiler_version(),
+        "os": platform.platform(),
+        "processors": os.cpu_count(),
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "seed": SEED,
+        "real_annotations": ", ".join(real) or "none: made polygons only",
+    }
 
 
 @pytest.hookimpl(trylast=True)

@@ -176,4 +176,5 @@ def claim(
 
 def table(benchmark: BenchmarkFixture, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Leave one more table for the report."""
-    benchmark.extra_info["table"] = {"columns": list(columns), "rows": [list(row) for row in rows]}
+    tables = benchmark.extra_info.setdefault("tables", [])
+    tables.append({"columns": list(columns), "rows": [list(row) for row in rows]})

@@ -74,8 +74,10 @@ def measure_dense(masks: NDArray[np.uint8]) -> Pairs:
 
 
 def measure_labels(label_map: NDArray[Any]) -> Pairs:
-    labels = np.unique(label_map)
-    return np.array([primary_contour((label_map == label).view(np.uint8)) for label in labels[labels != 0]])
+    """Of each label but 0; `bincount` finds them quicker than `unique`."""
+    labels = np.flatnonzero(np.bincount(label_map.ravel()))
+    masks = ((label_map == label).view(np.uint8) for label in labels[labels != 0].astype(label_map.dtype))
+    return np.array([primary_contour(mask) for mask in masks])
 
 
 def _each(masks: Masks) -> Any:

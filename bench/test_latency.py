@@ -127,7 +127,7 @@ def test_image(benchmark: BenchmarkFixture, kind: str, images: int) -> None:
         benchmark,
         [f"{what}, µs", *percentiles],
         [
-            [name, *(f"{calls.microseconds(percent):.3g}" for percent in percentiles.values())]
+            [name, *(f"{calls.microseconds(percent):,.1f}" for percent in percentiles.values())]
             for name, calls in {"tfdp-fast, Scorer": ours, "the way over pixels": theirs}.items()
         ],
     )

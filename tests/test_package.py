@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import importlib.metadata
+import importlib.util
 import inspect
 import os
 import pickle
@@ -23,8 +24,9 @@ from tfdp_fast import _core
 from tfdp_fast.status import Status
 
 HEADER = Path(__file__).resolve().parents[1] / "cpp" / "include" / "tfdp" / "status.hpp"
-HEAVY = ["numpy", "numba", "llvmlite", "pyarrow", "pandas", "msgspec", "PIL", "rich", "matplotlib"]
-MODULES = sorted(module.name for module in pkgutil.walk_packages(tfdp.__path__, "tfdp_fast."))
+HEAVY = ["numpy", "numba", "llvmlite", "pyarrow", "pandas", "msgspec", "PIL", "rich", "matplotlib", "torch"]
+NEED_TORCH = set() if importlib.util.find_spec("torch") else {"tfdp_fast.integrations.torch"}
+MODULES = sorted({m.name for m in pkgutil.walk_packages(tfdp.__path__, "tfdp_fast.")} - NEED_TORCH)
 
 
 def run(script: str, *options: str) -> str:

@@ -47,13 +47,19 @@ POLYGONS: dict[str, Any] = {
     "sizes": SIZES,
     "convention": FillConvention.COCO,
 }
+BATCH: dict[str, Any] = {
+    "batch": SegmentationBatch.from_image([[[1, 1, 4, 1, 4, 4]], {"counts": "73d0"}, {"counts": "n0"}], 6, 5),
+    "convention": FillConvention.COCO,
+    "decoded": np.array([7, 3, 20, 30], np.uint32),
+    "decoded_offsets": np.array([0, 3, 4]),
+    "decoded_statuses": np.zeros(2, np.uint8),
+}
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "spans_of": {"pieces": PIECES, "text": TEXT},
     "texts_at": {"text": TEXT, "spans": np.array([[1, 5], [7, 9]])},
     "join_spans": {"text": TEXT, "spans": np.array([[1, 5], [7, 9]]), "separator": b", "},
     "start_writeback": {"file": 0, "begin": 0, "end": 0},
-    "measure_rle": RLE,
-    "measure_polygons": POLYGONS,
+    "measure_batch": BATCH,
     "measure_dense": {"masks": np.ones((1, 6, 5), np.uint8)},
     "measure_labels": {"label_map": np.eye(4, dtype=np.int16), "background": 0},
     "trace_rle": RLE,
@@ -139,6 +145,7 @@ def test_batches_take_and_return_what_the_stub_says() -> None:
     segmentations: list[Any] = [None, [[1, 1, 4, 1, 4, 4]], {"size": [6, 5], "counts": "n0"}]
     arguments: dict[str, dict[str, Any]] = {
         "from_objects": {"segmentations": segmentations, "sizes": sizes},
+        "from_image": {"segmentations": segmentations, "height": 6, "width": 5},
         "from_json": {"text": TEXT, "spans": spans, "sizes": sizes},
     }
     functions = {
@@ -153,12 +160,13 @@ def test_batches_take_and_return_what_the_stub_says() -> None:
                 assert stub.returns is not None
                 array = getattr(batch, column)
                 assert array.dtype == DTYPES[ast.unparse(stub.returns)]
-                assert not array.flags.writeable
+                assert array.flags.writeable == (column == "text_pixels")  # the others are views
         assert batch.kinds.tolist() == [0, 1, 2]
         assert batch.statuses.tolist() == [0, 0, 0]
         assert batch.sizes.tolist() == [[6, 5]] * 3
         assert batch.coordinates.tolist() == [1, 1, 4, 1, 4, 4]
         assert batch.text.tobytes() == b"n0"
+        assert batch.text_pixels.tolist() == [30]
     with pytest.raises(TypeError):
         SegmentationBatch()
 
@@ -169,8 +177,10 @@ def test_columns_outlive_their_batch() -> None:
 
 
 def test_the_core_measures() -> None:
-    counts, statuses = call("measure_rle")
-    assert (counts.tolist(), statuses.tolist()) == ([[4, 0, 0]], [0])
+    counts, statuses = call("measure_batch")
+    assert (counts.tolist(), statuses.tolist()) == ([[2, 1, 1], [4, 0, 0], [0, 0, 0]], [0, 0, 0])
+    counts, statuses = call("measure_batch", decoded_statuses=np.array([2, 0], np.uint8))
+    assert (counts.tolist(), statuses.tolist()) == ([[2, 1, 1], [0, 0, 0], [0, 0, 0]], [0, 2, 0])
     counts, offsets, statuses = call("encode_rle")
     assert (counts.tolist(), offsets.tolist(), statuses.tolist()) == ([7, 3, 20], [0, 3], [0])
     points, contours, masks, statuses = call("trace_rle")
@@ -180,11 +190,11 @@ def test_the_core_measures() -> None:
 
 # --- wrong arrays -------------------------------------------------------------------------------------------
 
-RLE_FUNCTIONS = ["measure_rle", "trace_rle", "encode_rle"]
-POLYGON_FUNCTIONS = ["measure_polygons", "trace_polygons", "encode_polygons"]
+RLE_FUNCTIONS = ["trace_rle", "encode_rle"]
+POLYGON_FUNCTIONS = ["trace_polygons", "encode_polygons"]
 ARRAYS = [
     (function, argument)
-    for function in [*RLE_FUNCTIONS, *POLYGON_FUNCTIONS, "measure_dense"]
+    for function in [*RLE_FUNCTIONS, *POLYGON_FUNCTIONS, "measure_batch", "measure_dense"]
     for argument, value in ARGUMENTS[function].items()
     if isinstance(value, np.ndarray)
 ]
@@ -266,6 +276,28 @@ def test_bad_offsets_of_polygons(offsets: list[Any], function: str) -> None:
         call(function, **three, instance_offsets=array, sizes=np.repeat(SIZES, n, axis=0))
 
 
+@pytest.mark.parametrize("offsets", BAD_OFFSETS)
+def test_bad_offsets_of_what_was_decoded(offsets: list[Any]) -> None:
+    array = np.array(offsets, np.int64)
+    with pytest.raises(ValueError, match="decoded_offsets must"):
+        call("measure_batch", decoded=np.zeros(3, np.uint32), decoded_offsets=array)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"decoded_statuses": np.zeros(1, np.uint8)},
+        {"decoded_statuses": np.zeros(3, np.uint8)},
+        {"decoded_statuses": np.zeros((1, 2), np.uint8)},
+        {"decoded_offsets": np.array([0, 4])},
+        {"decoded_offsets": np.array([0, 1, 2, 4])},
+    ],
+)
+def test_what_was_decoded_is_what_the_batch_holds(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="the batch has 2 compressed RLE, and not as many are decoded"):
+        call("measure_batch", **changed)
+
+
 @pytest.mark.parametrize("function", [*RLE_FUNCTIONS, *POLYGON_FUNCTIONS])
 @pytest.mark.parametrize("shape", [(0, 2), (2, 2), (1, 1), (1, 3), (2,), (1, 2, 1), ()])
 def test_bad_shapes_of_sizes(shape: tuple[int, ...], function: str) -> None:
@@ -344,10 +376,9 @@ def test_dense_masks_have_three_dimensions(shape: tuple[int, ...]) -> None:
 )
 def test_dense_masks_with_hardly_a_pixel(shape: tuple[int, int, int]) -> None:
     for masks in (np.ones(shape, np.uint8), np.asfortranarray(np.ones(shape, np.uint8))):
-        counts, statuses = call("measure_dense", masks=masks)
+        counts = call("measure_dense", masks=masks)
         steps = 2 * max(shape[1] + shape[2] - 2, 0) if shape[1] * shape[2] else 0
         assert counts.tolist() == [[steps, 0, 0]] * shape[0]
-        assert statuses.tolist() == [0] * shape[0]
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (1, 6, 5)])

@@ -9,15 +9,19 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import tfdp_fast as tfdp
+from loader_support import Detection
 from tfdp_fast.cli import main
 from tfdp_fast.demo import make_demo
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 RECORDS = sorted((ROOT / "docs" / "adr").glob("*.md"))
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```console\n\$ (tfdp [^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -42,6 +46,25 @@ def run_examples(path: Path) -> int:
 @pytest.mark.usefixtures("demo")
 def test_python() -> None:
     assert run_examples(README) > 10
+
+
+@pytest.mark.usefixtures("demo")
+def test_torch() -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed (extra torch)", exc_type=ImportError)
+    [example] = PYTHON.findall(README.read_text("utf-8"))
+    scores = tfdp.score("tfdp-demo/annotations.json")
+    names: dict[str, Any] = {
+        "scores": scores,
+        "subset": tfdp.select(scores, rate=0.5),
+        "scorer": tfdp.Scorer(scores),
+        "dataset": Detection(json.loads(Path("tfdp-demo/annotations.json").read_bytes())),
+    }
+    seen: list[Any] = []
+    exec(example.replace("...", "seen.extend(batch)"), names | {"seen": seen})
+    assert len(seen) == 2 * len(names["subset"])
+    of_image = dict(zip(scores.images.id.tolist(), scores.images.score.tolist(), strict=True))
+    for image, target in seen:
+        assert {annotation["image_score"] for annotation in target} == {of_image[int(image[0, 0])]}
 
 
 @pytest.mark.usefixtures("demo")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tfdp_fast.masks import trace as trace
     from tfdp_fast.pruning import Pruned as Pruned
     from tfdp_fast.pruning import prune as prune
+    from tfdp_fast.scorer import InstanceScores as InstanceScores
+    from tfdp_fast.scorer import Scorer as Scorer
     from tfdp_fast.scoring import Scores as Scores
     from tfdp_fast.scoring import score as score
     from tfdp_fast.selection import Subset as Subset
@@ -36,6 +38,7 @@ _HOMES = {
     "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
     "pruning": ("Pruned", "prune"),
+    "scorer": ("InstanceScores", "Scorer"),
     "scoring": ("Scores", "score"),
     "selection": ("Subset", "select"),
     "status": ("Status",),

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 from tfdp_fast.errors import OptionError
@@ -68,14 +68,18 @@ def importing(module: str, threads: int) -> Iterator[None]:
         thread.join()
 
 
-def map_in_order(function: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
+def map_in_order(function: Callable[[T], R], items: Sequence[T], threads: int) -> Generator[R, None, None]:
     """Apply a function that releases the GIL to each item and yield the results in the order of the items.
 
-    Nothing survives the call: the pool is gone when the iterator is exhausted, closed or fails, so that a
-    process may fork afterwards.
+    Nothing survives the call: the pool is gone when the generator is exhausted, closed or fails, so that a
+    process may fork afterwards. Close it (`contextlib.closing`): an error or a Ctrl-C in the caller's own
+    loop would leave it, and its threads, to the garbage collector. Items that have not begun are then not
+    begun.
     """
     if threads == 1 or len(items) <= 1:
-        yield from map(function, items)
+        # A loop: in a `yield from map(...)` Python does not look for signals, and a Ctrl-C has no effect.
+        for item in items:
+            yield function(item)
         return
     from concurrent.futures import ThreadPoolExecutor
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfdp_fast import _core
+from tfdp_fast._batches import (
+    Masks,
+    Size,
+    as_list,
+    batches,
+    decoded,
+    dense_masks,
+    fill_convention,
+    is_array,
+    measure_batch,
+    raise_first,
+    sizes_of,
+)
 from tfdp_fast._core import FillConvention, SegmentationBatch, SegmentationKind
 from tfdp_fast._numbers import is_number
 from tfdp_fast._threads import chunk_size, map_in_order, resolve_threads
 from tfdp_fast.boundary import BoundaryCounts
-from tfdp_fast.errors import MaskError, OptionError
+from tfdp_fast.errors import OptionError
 from tfdp_fast.status import Status
 
 __all__ = ["Polygons", "measure", "measure_labels", "to_rle", "trace"]
@@ -26,11 +40,11 @@ Polygons: TypeAlias = Literal["coco", "opencv"]
 ``"opencv"`` as ``cv2.fillPoly`` does it with coordinates truncated to int32, boundary painted.
 """
 
-Masks: TypeAlias = Sequence[Any] | Mapping[str, Any] | NDArray[Any]
-Size: TypeAlias = Sequence[int] | NDArray[np.integer[Any]]
-
-CHUNK = 4096
+CHUNK = 256
 """Masks per task of the thread pool, at most."""
+
+CHUNK_PIXELS = 1 << 26
+"""Pixels of dense masks per task, at most, unless one mask has more: a signal waits for the end of a task."""
 
 
 def measure(
@@ -78,25 +92,24 @@ def measure(
     convention = fill_convention(polygons)
     if is_array(masks):
         dense = dense_masks(masks, size)
-        chunk = chunk_size(len(dense), threads, CHUNK)
+        pixels = dense.shape[1] * dense.shape[2]
+        chunk = chunk_size(len(dense), threads, max(1, min(CHUNK, CHUNK_PIXELS // max(1, pixels))))
         parts = [dense[i : i + chunk] for i in range(0, len(dense), chunk)]
-        measured = list(map_in_order(_core.measure_dense, parts, threads))
+        with closing(map_in_order(_core.measure_dense, parts, threads)) as tasks:
+            counts = list(tasks)
     else:
         objects = as_list(masks)
-        sizes = sizes_of(size, len(objects))
+        batch_of = batches(objects, size)
         chunk = chunk_size(len(objects), threads, CHUNK)
-        measured = list(
-            map_in_order(
-                lambda i: measure_batch(
-                    SegmentationBatch.from_objects(objects[i : i + chunk], sizes[i : i + chunk]), convention
-                ),
-                range(0, len(objects), chunk),
-                threads,
-            )
+        slices = [slice(i, i + chunk) for i in range(0, len(objects), chunk)]
+        tasks_of_batches = map_in_order(
+            lambda part: measure_batch(batch_of(part), convention), slices, threads
         )
-    counts = np.concatenate([np.empty((0, 3), np.int64), *(counts for counts, _ in measured)])
-    raise_first(np.concatenate([np.empty(0, np.uint8), *(statuses for _, statuses in measured)]))
-    return BoundaryCounts.from_array(counts)
+        with closing(tasks_of_batches):
+            measured = list(tasks_of_batches)
+        raise_first(np.concatenate([np.empty(0, np.uint8), *(statuses for _, statuses in measured)]))
+        counts = [part for part, _ in measured]
+    return BoundaryCounts.from_array(np.concatenate([np.empty((0, 3), np.int64), *counts]))
 
 
 def measure_labels(
@@ -246,17 +259,6 @@ def to_rle(masks: Masks, size: Size | None = None, *, polygons: Polygons = "coco
     ]
 
 
-def measure_batch(
-    batch: SegmentationBatch, convention: FillConvention
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Boundary counts int64 [N, 3] and statuses uint8 [N] of a batch; counts of failures are 0."""
-    statuses = batch.statuses.copy()
-    counts = np.zeros((len(statuses), 3), np.int64)
-    for source in _sources(batch, convention, statuses):
-        counts[source.positions], statuses[source.positions] = _MEASURE[source.kind](*source.arguments)
-    return counts, statuses
-
-
 class _Source(NamedTuple):
     """The masks of one kind in a batch, as the arguments of the core's functions."""
 
@@ -265,7 +267,6 @@ class _Source(NamedTuple):
     arguments: tuple[Any, ...]
 
 
-_MEASURE: dict[str, Callable[..., Any]] = {"polygons": _core.measure_polygons, "rle": _core.measure_rle}
 _TRACE: dict[str, Callable[..., Any]] = {"polygons": _core.trace_polygons, "rle": _core.trace_rle}
 _ENCODE: dict[str, Callable[..., Any]] = {"polygons": _core.encode_polygons, "rle": _core.encode_rle}
 
@@ -284,83 +285,11 @@ def _sources(
         yield _Source(at, "rle", (batch.counts, batch.counts_offsets, sizes[at]))
     at = np.flatnonzero(kinds == SegmentationKind.COMPRESSED_RLE)
     if at.size:
-        # Numba is imported only where there is something to decode.
-        from tfdp_fast.kernels.rle import decode_rle
-
-        pixels = sizes[at].astype(np.int64).prod(axis=1)
-        counts, offsets, decoded = decode_rle(batch.text, batch.text_offsets, pixels)
-        statuses[at] = decoded
-        good = decoded == Status.OK  # the others own no counts
+        counts, offsets, statuses[at] = decoded(batch)
+        good = statuses[at] == Status.OK  # the others own no counts
         offsets = np.append(offsets[:-1][good], offsets[-1])
         yield _Source(at[good], "rle", (counts, offsets, sizes[at[good]]))
 
 
-def fill_convention(polygons: str) -> FillConvention:
-    """Look a fill convention up by its name."""
-    try:
-        return {"coco": FillConvention.COCO, "opencv": FillConvention.OPENCV}[polygons]
-    except (KeyError, TypeError):
-        raise OptionError(f"polygons must be 'coco' or 'opencv', got {polygons!r}") from None
-
-
-def raise_first(statuses: NDArray[np.uint8]) -> None:
-    """Raise MaskError for the first mask that failed, if one did."""
-    failed = np.flatnonzero(statuses)
-    if failed.size:
-        raise MaskError(int(failed[0]), Status(int(statuses[failed[0]])))
-
-
 def _is_empty(mask: object) -> bool:
     return mask is None or (isinstance(mask, (list, tuple)) and not mask)
-
-
-def as_list(masks: Masks) -> list[Any]:
-    """The masks of a batch that is no array, as a list; one RLE dict is a batch of one."""
-    if isinstance(masks, Mapping):
-        return [dict(masks)]
-    if isinstance(masks, (str, bytes)) or not isinstance(masks, Iterable):
-        raise OptionError(f"masks must be a list of masks, an array or an RLE dict, got {masks!r}")
-    return list(masks)
-
-
-def is_array(masks: object) -> TypeGuard[NDArray[Any]]:
-    """Is it a NumPy array or something, such as a tensor, that turns into one?"""
-    return isinstance(masks, np.ndarray) or hasattr(masks, "__array__")
-
-
-def sizes_of(size: Size | None, n: int) -> NDArray[np.int32]:
-    """Height and width of n images, int32 [n, 2]; -1 where they are not known."""
-    if size is None:
-        return np.full((n, 2), -1, np.int32)
-    try:
-        sizes = np.asarray(size)
-    except ValueError:  # ragged
-        sizes = np.empty(0)
-    if sizes.dtype.kind not in "iu" or sizes.shape not in {(2,), (n, 2)}:
-        raise OptionError(f"size must be (height, width) or an integer array [{n}, 2], got {size!r}")
-    if sizes.size and (sizes.min() < 0 or sizes.max() > _core.max_side):
-        raise OptionError(f"a height or a width is negative or beyond 2**29: {size!r}")
-    return np.array(np.broadcast_to(sizes, (n, 2)), dtype=np.int32, order="C")
-
-
-def dense_masks(masks: NDArray[Any], size: Size | None) -> NDArray[np.uint8]:
-    """Check dense masks; uint8 [N, H, W] whose pixels are adjacent along rows or along columns."""
-    if isinstance(masks, np.ma.MaskedArray):
-        raise OptionError("a masked array says twice what is foreground: call its filled()")
-    array = np.asarray(masks)
-    if array.dtype not in (np.bool_, np.uint8):
-        raise OptionError(
-            f"a dense mask holds bool or uint8, got {array.dtype} (for a map of labels: measure_labels)"
-        )
-    if array.ndim not in {2, 3}:
-        raise OptionError(f"dense masks have shape [H, W] or [N, H, W], got {list(array.shape)}")
-    array = array.view(np.uint8)
-    if array.ndim == 2:
-        array = array[None]
-    if size is not None:
-        stated = sizes_of(size, len(array))
-        if (stated != array.shape[1:]).any():
-            raise OptionError(f"size is {size!r}, but the masks have shape {list(array.shape[1:])}")
-    if 1 not in array.strides[1:]:
-        array = np.ascontiguousarray(array)
-    return array

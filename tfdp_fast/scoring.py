@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdp_fast._batches import fill_convention, measure_batch
 from tfdp_fast._threads import chunk_size, importing, map_in_order, resolve_threads, timed
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats.coco import read_coco
 from tfdp_fast.formats.dataset import Dataset, OnError, Problem
-from tfdp_fast.masks import Polygons, fill_convention, measure_batch
+from tfdp_fast.masks import Polygons
 from tfdp_fast.status import Status
 from tfdp_fast.tables import ClassTable, ImageTable, InstanceTable
 from tfdp_fast.totals import ClassTotals, Shape
@@ -42,7 +44,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 SUMS = "tfdp_fast.kernels.sums"
 """Importing it takes longer than anything else at the start: it loads Numba."""
 
-CHUNK = 4096
+CHUNK = 1024
 """Annotations per task of the thread pool, at most."""
 
 
@@ -249,16 +251,17 @@ def _measure(
     measured = map_in_order(
         lambda positions: measure_batch(dataset.segmentations(positions), convention), chunks, threads
     )
-    for part_counts, part_statuses in measured:
-        part = slice(done, done + len(part_counts))
-        counts[part], statuses[part] = part_counts, part_statuses
-        failed = np.flatnonzero(part_statuses)
-        if failed.size and on_error == "raise":
-            problem = _problem(dataset, done + int(failed[0]), Status(int(part_statuses[failed[0]])))
-            raise DataError(dataset.source, problem.record, problem.reason)
-        done = part.stop
-        if progress is not None:
-            progress(done, n)
+    with closing(measured):
+        for part_counts, part_statuses in measured:
+            part = slice(done, done + len(part_counts))
+            counts[part], statuses[part] = part_counts, part_statuses
+            failed = np.flatnonzero(part_statuses)
+            if failed.size and on_error == "raise":
+                problem = _problem(dataset, done + int(failed[0]), Status(int(part_statuses[failed[0]])))
+                raise DataError(dataset.source, problem.record, problem.reason)
+            done = part.stop
+            if progress is not None:
+                progress(done, n)
     return BoundaryCounts.from_array(counts), statuses
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -71,6 +72,26 @@ class ClassTotals:
 
         return round_limbs(self._limbs)
 
+    @property
+    def limbs(self) -> NDArray[np.int64]:
+        """The exact sums, int64 [C, 68], as `tfdp_fast.kernels.sums` describes them: what is stored."""
+        return np.array(self._limbs)
+
+    @classmethod
+    def from_limbs(
+        cls,
+        shape: Shape,
+        category_ids: list[int | str],
+        instances: Sequence[int],
+        limbs: Sequence[NDArray[np.int64]],
+    ) -> ClassTotals:
+        """From what each of C different classes has: its instances, and its sum in canonical form [68]."""
+        totals = cls(shape, category_ids)
+        for row in range(len(category_ids)):
+            totals._instances[row] = instances[row]
+            totals._limbs[row] = limbs[row]
+        return totals
+
     def add(self, category_ids: Iterable[int | str] | Ids, counts: BoundaryCounts) -> None:
         """Add N instances.
 
@@ -116,6 +137,55 @@ class ClassTotals:
         self._limbs[rows] += other._limbs
         self._instances[rows] += other._instances
         canonicalise(self._limbs)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write to a file, whole or not at all; nothing is lost, and the name may be any.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import tfdp_fast as tfdp
+        >>> totals = tfdp.ClassTotals(category_ids=["cat", "dog"])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     totals.save(f"{folder}/totals.json")
+        ...     tfdp.ClassTotals.load(f"{folder}/totals.json") == totals
+        True
+        """
+        from tfdp_fast.formats.totals import save_totals
+
+        save_totals(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> ClassTotals:
+        """Read what `save` has written.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read, is none of class totals, is of a newer format, or is damaged.
+        """
+        from tfdp_fast.formats.totals import load_totals
+
+        return load_totals(path)
+
+    def __eq__(self, other: object) -> bool:
+        """Have both seen as many instances of the same classes, with the same exact sums? In any order."""
+        if not isinstance(other, ClassTotals):
+            return NotImplemented
+        if self.shape != other.shape or self._rows.keys() != other._rows.keys():
+            return False
+        rows = [other._rows[category_id] for category_id in self._rows]
+        return bool(
+            np.array_equal(self._instances, other._instances[rows])
+            and np.array_equal(self._limbs, other._limbs[rows])
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def _rows_of(self, category_ids: list[int | str]) -> NDArray[np.int64]:
         """The row of each class; new classes get new rows."""

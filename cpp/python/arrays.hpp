@@ -38,7 +38,8 @@ py::array_t<T> take_pairs(std::vector<T>&& values) {
 template <class T>
 py::array_t<T> view(const std::vector<T>& values, py::handle owner) {
     py::array_t<T> array(static_cast<py::ssize_t>(values.size()), values.data(), owner);
-    array.attr("setflags")(py::arg("write") = false);
+    // What setflags(write=False) does, in a tenth of its time.
+    py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
     return array;
 }
 

@@ -27,9 +27,9 @@ bool is_numeric(const py::array& array) {
 }
 
 template <class Take>
-Status for_each_item(py::handle sequence, Take take_item) {
+Status for_each_item(py::handle sequence, Take take_item, py::ssize_t first = 0) {
     // The length is asked again each time: an item's __float__ may run any code.
-    for (py::ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence.ptr()); ++i) {
+    for (py::ssize_t i = first; i < PySequence_Fast_GET_SIZE(sequence.ptr()); ++i) {
         const auto item = py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(sequence.ptr(), i));
         const Status status = take_item(item);
         if (status != Status::ok) {
@@ -58,11 +58,27 @@ Status take_coordinate(py::handle number, SegmentationBatch& batch) {
     return Status::ok;
 }
 
+/// Mostly all items are floats. Returns how many of the first ones are, and have been taken.
+py::ssize_t take_floats(py::handle sequence, std::vector<double>& coordinates) {
+    PyObject* const* const items = PySequence_Fast_ITEMS(sequence.ptr());
+    const auto n = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(sequence.ptr()));
+    const std::size_t begin = coordinates.size();
+    coordinates.resize(begin + n);
+    std::size_t i = 0;
+    for (; i < n && PyFloat_CheckExact(items[i]); ++i) {
+        coordinates[begin + i] = PyFloat_AS_DOUBLE(items[i]);
+    }
+    coordinates.resize(begin + i);
+    return static_cast<py::ssize_t>(i);
+}
+
 /// A list x0, y0, x1, y1, ..., or an array of that or of shape [n, 2].
 Status take_polygon(py::handle polygon, SegmentationBatch& batch) {
     Status status = Status::segmentation_type;
     if (is_sequence(polygon)) {
-        status = for_each_item(polygon, [&](py::handle number) { return take_coordinate(number, batch); });
+        const py::ssize_t taken = take_floats(polygon, batch.coordinates);
+        status =
+            for_each_item(polygon, [&](py::handle number) { return take_coordinate(number, batch); }, taken);
     } else if (is_array(polygon)) {
         const auto array = py::reinterpret_borrow<py::array>(polygon);
         const bool flat = array.ndim() == 1 || (array.ndim() == 2 && array.shape(1) == 2);
@@ -215,14 +231,41 @@ void append_object(py::handle object, Size image, SegmentationBatch& batch) {
     }
 }
 
-std::unique_ptr<SegmentationBatch> from_objects(const py::list& segmentations, const Int32& sizes) {
-    check_sizes(sizes, static_cast<py::ssize_t>(segmentations.size()));
+/// A batch of Python objects; `size_of(i)` is the size of the image of the i-th.
+template <class SizeOf>
+std::unique_ptr<SegmentationBatch> gather(const py::list& segmentations, SizeOf size_of) {
     auto batch = std::make_unique<SegmentationBatch>();
     std::int64_t i = 0;
     for (const py::handle segmentation : segmentations) {
-        append_object(segmentation, size_at(sizes.data(), i++), *batch);
+        append_object(segmentation, size_of(i++), *batch);
+        // Large arrays take their time, and the GIL is held anyway: here a Ctrl-C costs nothing to look for.
+        if (i % 64 == 0 && PyErr_CheckSignals() != 0) {
+            throw py::error_already_set();
+        }
     }
     return batch;
+}
+
+std::unique_ptr<SegmentationBatch> from_objects(const py::list& segmentations, const Int32& sizes) {
+    check_sizes(sizes, static_cast<py::ssize_t>(segmentations.size()));
+    return gather(segmentations, [&](std::int64_t i) { return size_at(sizes.data(), i); });
+}
+
+std::unique_ptr<SegmentationBatch> from_image(const py::list& segmentations, std::int32_t height,
+                                              std::int32_t width) {
+    return gather(segmentations, [=](std::int64_t) { return Size{height, width}; });
+}
+
+/// Height times width of each compressed RLE.
+Int64 pixels_of_text(const SegmentationBatch& batch) {
+    Int64 pixels(static_cast<py::ssize_t>(batch.text_offsets.size()) - 1);
+    std::int64_t* out = pixels.mutable_data();
+    for (std::size_t i = 0; i < batch.kinds.size(); ++i) {
+        if (batch.kinds[i] == static_cast<std::uint8_t>(SegmentationKind::compressed_rle)) {
+            *out++ = size_at(batch.sizes.data(), static_cast<std::int64_t>(i)).pixels();
+        }
+    }
+    return pixels;
 }
 
 std::unique_ptr<SegmentationBatch> from_json(const py::object& text, const Int64& spans, const Int32& sizes) {
@@ -282,6 +325,8 @@ void register_segmentations(py::module_& m) {
                                         "The segmentations of N instances, as columns.");
     batch.def_static("from_objects", &from_objects, py::arg("segmentations"), py::arg("sizes").noconvert(),
                      "From Python objects and the images' sizes int32 [N, 2] (-1, -1: not known).");
+    batch.def_static("from_image", &from_image, py::arg("segmentations"), py::arg("height"), py::arg("width"),
+                     "From Python objects of one image and its size (-1, -1: not known).");
     batch.def_static("from_json", &from_json, py::arg("text"), py::arg("spans").noconvert(),
                      py::arg("sizes").noconvert(), "From spans int64 [N, 2] (begin, end) of a JSON text.");
     column(batch, "kinds", &SegmentationBatch::kinds, "uint8 [N]: SegmentationKind.");
@@ -298,6 +343,8 @@ void register_segmentations(py::module_& m) {
     column(batch, "instance_offsets", &SegmentationBatch::instance_offsets, "int64 into the polygons.");
     column(batch, "text", &SegmentationBatch::text, "uint8: compressed counts.");
     column(batch, "text_offsets", &SegmentationBatch::text_offsets, "int64 into text.");
+    batch.def_property_readonly("text_pixels", &pixels_of_text,
+                                "int64 [T]: height * width of each compressed RLE.");
     column(batch, "counts", &SegmentationBatch::counts, "uint32: run lengths.");
     column(batch, "counts_offsets", &SegmentationBatch::counts_offsets, "int64 into counts.");
     m.def("spans_of", &spans_of, py::arg("pieces"), py::arg("text"),

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from tfdp_fast.kernels._policy import I64, U8, U32, kernel
 from tfdp_fast.status import Status
 
+U8_INOUT, U32_INOUT, I64_INOUT = (array.copy(readonly=False) for array in (U8, U32, I64))
+
 _OK = int(Status.OK)
 _RUNS_DO_NOT_FILL_MASK = int(Status.RUNS_DO_NOT_FILL_MASK)
 _TRUNCATED = int(Status.RLE_TRUNCATED)
@@ -57,10 +59,15 @@ def _status(data: NDArray[np.uint8], begin: np.uint64, end: np.uint64, pixels: i
     return _OK if total == pixels else _RUNS_DO_NOT_FILL_MASK
 
 
-@kernel(U8, I64, I64)
+@kernel(U8, I64, I64, U32_INOUT, I64_INOUT, U8_INOUT)
 def decode_rle(
-    data: NDArray[np.uint8], offsets: NDArray[np.int64], pixels: NDArray[np.int64]
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    pixels: NDArray[np.int64],
+    counts: NDArray[np.uint32],
+    count_offsets: NDArray[np.int64],
+    status: NDArray[np.uint8],
+) -> None:
     """Decode a batch of compressed RLE strings.
 
     Parameters
@@ -71,16 +78,14 @@ def decode_rle(
         String ``i`` is ``data[offsets[i]:offsets[i + 1]]``; ascending, within ``data``.
     pixels : int64[N]
         ``height * width`` of each mask, from 0 to 2**62.
-
-    Returns
-    -------
     counts : uint32[M]
-        The counts of all valid strings, one after the other (the used part of a larger allocation).
+        Gets the counts of all valid strings, one after the other, from its beginning. There are no more
+        than the strings have characters, and so much room there must be.
     count_offsets : int64[N + 1]
-        Mask ``i`` has the counts ``counts[count_offsets[i]:count_offsets[i + 1]]``.
+        Gets where these are: mask ``i`` has the counts ``counts[count_offsets[i]:count_offsets[i + 1]]``.
     status : uint8[N]
-        :class:`~tfdp_fast.status.Status` of each string. One that is not OK has no counts and does not touch
-        its neighbours. The first of these that applies to the string as a whole is reported:
+        Gets `Status` of each string. Of what is wrong with a string, the first of these that applies to it
+        as a whole is reported:
 
         - RLE_TRUNCATED: its last character says that another one follows;
         - RLE_BAD_CHARACTER: a byte outside 48..111;
@@ -90,6 +95,9 @@ def decode_rle(
 
     Notes
     -----
+    The results are the caller's arrays: for an array that a kernel returns, Numba runs Python code that does
+    not expect a Ctrl-C, and turns it into a SystemError.
+
     The loop decodes without asking whether the string is valid. All it collects are the bits that must not
     be set in any character or count, and the sum: with fewer than 2**31 counts, each of 32 bits, the sum
     cannot wrap around, and a sum that is right bounds every count by ``pixels``. Only a string that fails
@@ -99,16 +107,14 @@ def decode_rle(
     --------
     >>> import numpy as np
     >>> data = np.frombuffer(b"52203" + b"5o", np.uint8)
-    >>> counts, offsets, status = decode_rle(data, np.array([0, 5, 7]), np.array([16, 9]))
-    >>> counts
+    >>> counts, offsets, status = np.zeros(7, np.uint32), np.zeros(3, np.int64), np.zeros(2, np.uint8)
+    >>> decode_rle(data, np.array([0, 5, 7]), np.array([16, 9]), counts, offsets, status)
+    >>> counts[: offsets[2]]
     array([5, 2, 2, 2, 5], dtype=uint32)
     >>> offsets, status
     (array([0, 5, 5]), array([0, 2], dtype=uint8))
     """
     n = len(pixels)
-    counts = np.empty(offsets[n] - offsets[0], np.uint32)
-    count_offsets = np.empty(n + 1, np.int64)
-    status = np.empty(n, np.uint8)
     count_offsets[0] = 0
     m = np.uint64(0)
     for i in range(n):
@@ -143,9 +149,9 @@ def decode_rle(
         if codes >> 6 or values >> 32 or total != pixels[i] or offsets[i + 1] - offsets[i] >= 1 << 31:
             status[i] = _status(data, np.uint64(offsets[i]), end, pixels[i])
             if status[i] != _OK:
+                counts[first:m] = 0
                 m = first
         count_offsets[i + 1] = m
-    return counts[:m], count_offsets, status
 
 
 @kernel(U32, I64)

@@ -1,0 +1,134 @@
+"""Files of class totals: JSON, with every sum exact."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfdp_fast import __version__
+from tfdp_fast._output import atomic_output
+from tfdp_fast.errors import DataError
+from tfdp_fast.totals import ClassTotals
+
+__all__ = ["load_totals", "save_totals"]
+
+FORMAT = 1
+"""Raised when an older version could not read what this one writes."""
+
+_NAME = "tfdp-fast class totals"
+_TOP_SHIFT = 32 * 67  # of the last limb; those before it have 32 bits each
+_EXPONENT = -1074  # a limb counts units of 2**_EXPONENT
+_SUM = re.compile(r"0x(0|[1-9a-f][0-9a-f]{0,600})p(0|-?[1-9][0-9]{0,3})")
+
+
+class _Unreadable(Exception):
+    """What is wrong with a file of totals."""
+
+
+def save_totals(totals: ClassTotals, path: str | os.PathLike[str]) -> None:
+    """Write class totals, whole or not at all.
+
+    One JSON object: ``file`` (always the same text), ``format``, ``version`` (of tfdp-fast), ``shape``,
+    ``classes``, and ``sha256`` of all that stands before it. Each class has its ``id`` (a number or text),
+    the number of its ``instances``, and its exact ``sum`` as a hexadecimal fraction, ``0x…p…``: what a
+    reader such as `float.fromhex` or C's ``strtod`` makes of it is T_c, rounded once.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    classes = [
+        {"id": category_id, "instances": instances, "sum": _text_of(row)}
+        for category_id, instances, row in zip(
+            totals.category_ids, totals.instances.tolist(), totals.limbs, strict=True
+        )
+    ]
+    content = {
+        "file": _NAME,
+        "format": FORMAT,
+        "version": __version__,
+        "shape": totals.shape,
+        "classes": classes,
+    }
+    with atomic_output(path) as file:
+        file.write(json.dumps({**content, "sha256": _digest(content)}, indent=1).encode() + b"\n")
+
+
+def load_totals(path: str | os.PathLike[str]) -> ClassTotals:
+    """Read what `save_totals` has written.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is none of class totals, is of a newer format, or is damaged.
+    """
+    name = os.fspath(path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(name, None, f"cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a null character in the name
+        raise DataError(name, None, f"cannot be read: {error}") from error
+    try:
+        return _totals_of(_content_of(data))
+    except _Unreadable as error:
+        raise DataError(name, None, str(error)) from error
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _content_of(data: bytes) -> dict[str, Any]:
+    """The content of a file, if it is as it was written."""
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _Unreadable(f"is no file of class totals: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or content.get("file") != _NAME:
+        raise _Unreadable("is no file of class totals")
+    if content.get("format") != FORMAT:
+        raise _Unreadable(f"is of format {content.get('format')}, and this version reads format {FORMAT}")
+    if content.pop("sha256", None) != _digest(content):
+        raise _Unreadable("has been changed or damaged: its checksum is wrong")
+    return content
+
+
+def _totals_of(content: dict[str, Any]) -> ClassTotals:
+    try:
+        classes = content["classes"]
+        ids = [entry["id"] for entry in classes]
+        instances = [entry["instances"] for entry in classes]
+        if not all(type(i) in {int, str} for i in ids) or len(set(ids)) < len(ids):
+            raise ValueError("a class without an id of its own")
+        if not all(type(number) is int and number >= 0 for number in instances):
+            raise ValueError("a number of instances that is none")
+        limbs = [_limbs_of(entry["sum"]) for entry in classes]
+        return ClassTotals.from_limbs(content["shape"], ids, instances, limbs)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise _Unreadable(f"is no file of class totals: {error}") from error
+
+
+def _text_of(row: NDArray[np.int64]) -> str:
+    """An accumulator as a hexadecimal fraction whose numerator is odd, or 0."""
+    value = int.from_bytes(row[:-1].astype("<u4").tobytes(), "little") + (int(row[-1]) << _TOP_SHIFT)
+    shift = (value & -value).bit_length() - 1 if value else -_EXPONENT
+    return f"{value >> shift:#x}p{shift + _EXPONENT}"
+
+
+def _limbs_of(text: str) -> NDArray[np.int64]:
+    """The accumulator that `_text_of` has written."""
+    match = _SUM.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no exact sum")
+    value = int(match[1], 16) << (int(match[2]) - _EXPONENT)
+    low = np.frombuffer((value & ((1 << _TOP_SHIFT) - 1)).to_bytes(_TOP_SHIFT // 8, "little"), "<u4")
+    return np.append(low.astype(np.int64), np.int64(value >> _TOP_SHIFT))

@@ -150,8 +150,9 @@ class _CocoDataset(Dataset):
         self.ignored = int(np.count_nonzero(columns.ignored & good))
         used = good & ~columns.ignored
         self._record_index = np.flatnonzero(used)
-        self.annotation_ids = ids[used]
-        self.rows = columns.rows[used]
-        self.image_index = image_index[used]
-        self.category_index = category_index[used]
-        self.crowd = columns.crowd[used]
+        which = slice(None) if used.all() else used  # the columns themselves, where they can be had
+        self.annotation_ids = ids[which]
+        self.rows = columns.rows[which]
+        self.image_index = image_index[which]
+        self.category_index = category_index[which]
+        self.crowd = columns.crowd[which]

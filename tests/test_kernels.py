@@ -67,7 +67,8 @@ def test_every_kernel_has_a_row() -> None:
         for module in pkgutil.iter_modules(kernels.__path__)
         if not module.name.startswith("_")
         for name, value in vars(importlib.import_module(f"{kernels.__name__}.{module.name}")).items()
-        if hasattr(value, "py_func") and not name.startswith("_")
+        if getattr(value, "__module__", None) == f"{kernels.__name__}.{module.name}"
+        and not name.startswith("_")
     }
     assert found == {row.name for row in KERNELS}
 
@@ -83,21 +84,10 @@ def flat(items: list[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[np.int64]]
     return np.array([value for item in items for value in item], dtype), offsets
 
 
-def decode_columns(
-    data: NDArray[np.uint8], offsets: NDArray[np.int64], pixels: list[int]
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
-    """Counts, their offsets and statuses; what lies behind the counts stays as it was."""
-    n = len(pixels)
-    results = np.zeros(len(data), np.uint32), np.full(n + 1, 9), np.full(n, 9, np.uint8)
-    assert_agree("decode_rle", data, offsets, np.array(pixels, np.int64), *results)
-    rle.decode_rle(data, offsets, np.array(pixels, np.int64), *results)
-    counts, count_offsets, status = results
-    return counts[: count_offsets[n]], count_offsets, status
-
-
 def decode(strings: list[bytes], pixels: list[int]) -> tuple[list[list[int]], list[Status]]:
     data, offsets = flat(strings, np.uint8)
-    counts, count_offsets, status = decode_columns(data, offsets, pixels)
+    counts, count_offsets, status = assert_agree("decode_rle", data, offsets, np.array(pixels, np.int64))
+    assert count_offsets[-1] == len(counts)
     decoded = [counts[begin:end].tolist() for begin, end in itertools.pairwise(count_offsets)]
     return decoded, [Status(code) for code in status]
 
@@ -105,7 +95,8 @@ def decode(strings: list[bytes], pixels: list[int]) -> tuple[list[list[int]], li
 @given(batches)
 def test_decoding_inverts_encoding(batch: list[list[int]]) -> None:
     data, offsets = assert_agree("encode_rle", *flat(batch, np.uint32))
-    counts, count_offsets, status = decode_columns(data, offsets, [sum(mask) for mask in batch])
+    pixels = np.array([sum(mask) for mask in batch], np.int64)
+    counts, count_offsets, status = assert_agree("decode_rle", data, offsets, pixels)
     assert not status.any()
     assert_same((counts, count_offsets), flat(batch, np.uint32))
 
@@ -183,7 +174,7 @@ def test_status_of_a_string(text: bytes, pixels: int, status: Status) -> None:
 
 def test_offsets_may_start_anywhere() -> None:
     data = np.frombuffer(b"junk52203junk", np.uint8)
-    counts, offsets, status = decode_columns(data, np.array([4, 9]), [16])
+    counts, offsets, status = assert_agree("decode_rle", data, np.array([4, 9]), np.array([16]))
     assert (counts.tolist(), offsets.tolist(), status.tolist()) == ([5, 2, 2, 2, 5], [0, 5], [0])
     data, offsets = assert_agree("encode_rle", np.array([9, 5, 2, 9], np.uint32), np.array([1, 3]))
     assert (data.tobytes(), offsets.tolist()) == (b"52", [0, 2])
@@ -333,8 +324,8 @@ def test_reference_does_not_import_numba() -> None:
 
 def test_second_process_loads_the_compiled_kernels(tmp_path: Path) -> None:
     code = (
-        "from tfdp_fast.reference import KERNELS; rows = [row for row in KERNELS if 'rle' in row.name]; "
-        "print(sum(sum(row.load().stats.cache_hits.values()) for row in rows), len(rows))"
+        "from tfdp_fast.kernels import rle; compiled = [rle._decode, rle.encode_rle]; "
+        "print(sum(sum(kernel.stats.cache_hits.values()) for kernel in compiled), len(compiled))"
     )
     environment = _environment() | {"NUMBA_CACHE_DIR": str(tmp_path)}
     for expected in ("0 2", "2 2"):

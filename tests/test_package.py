@@ -252,3 +252,17 @@ def test_kernels_may_be_loaded_by_a_thread() -> None:
         assert list(counts) == 50 * [(14, 0, 24)], list(counts)
         """
     run(script)
+
+
+def test_without_pytorch_the_error_names_the_extra() -> None:
+    run("""
+        import sys
+        sys.modules["torch"] = None
+        import tfdp_fast as tfdp
+        try:
+            import tfdp_fast.integrations.torch
+        except tfdp.MissingExtraError as error:
+            assert str(error) == "this needs PyTorch: pip install 'tfdp-fast[torch]'", error
+        else:
+            raise AssertionError
+        """)

@@ -33,18 +33,12 @@ def decoded(
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
     """The compressed RLE of a batch, decoded: counts, their offsets [T + 1], and statuses [T]."""
     pixels = batch.text_pixels
-    n = len(pixels)
-    if n == 0:
+    if len(pixels) == 0:
         return _NOTHING_DECODED
     # Numba is imported only where there is something to decode.
     from tfdp_fast.kernels.rle import decode_rle
 
-    text = batch.text
-    counts = np.empty(len(text), np.uint32)
-    offsets = np.empty(n + 1, np.int64)
-    statuses = np.empty(n, np.uint8)
-    decode_rle(text, batch.text_offsets, pixels, counts, offsets, statuses)
-    return counts[: offsets[n]], offsets, statuses
+    return decode_rle(batch.text, batch.text_offsets, pixels)
 
 
 def measure_image(masks: Masks, size: Size | None, convention: FillConvention) -> NDArray[np.int64]:

@@ -55,15 +55,12 @@ def _decode_string(text: bytes, pixels: int) -> tuple[list[int], Status]:
     return counts, Status.OK
 
 
-def decode_rle(
-    data: Bytes, offsets: Ints, pixels: Ints, counts: Counts, count_offsets: Ints, status: Bytes
-) -> None:
+def decode_rle(data: Bytes, offsets: Ints, pixels: Ints) -> tuple[Counts, Ints, Bytes]:
     """Definition of :func:`tfdp_fast.kernels.rle.decode_rle`."""
     strings = [data[begin:end].tobytes() for begin, end in itertools.pairwise(offsets)]
     decoded = [_decode_string(text, int(size)) for text, size in zip(strings, pixels, strict=True)]
-    found, count_offsets[:] = _flatten([counts for counts, _ in decoded], np.uint32)
-    counts[: len(found)] = found
-    status[:] = [status for _, status in decoded]
+    counts, count_offsets = _flatten([counts for counts, _ in decoded], np.uint32)
+    return counts, count_offsets, np.array([status for _, status in decoded], np.uint8)
 
 
 def _encode_string(counts: list[int]) -> bytes:
@@ -171,9 +168,7 @@ def _masks(rng: np.random.Generator, n: int) -> tuple[Counts, Ints, Ints]:
 
 def _strings(rng: np.random.Generator, n: int) -> tuple[Any, ...]:
     counts, offsets, pixels = _masks(rng, n)
-    data, data_offsets = encode_rle(counts, offsets)
-    decoded = np.zeros(len(data), np.uint32), np.zeros(n + 1, np.int64), np.zeros(n, np.uint8)
-    return (data, data_offsets, pixels, *decoded)
+    return (*encode_rle(counts, offsets), pixels)
 
 
 def _scores(rng: np.random.Generator, n: int) -> tuple[Ints, Floats]:

@@ -31,7 +31,7 @@ _LAST_SHIFT = 55
 
 @kernel()
 def _status(data: NDArray[np.uint8], begin: np.uint64, end: np.uint64, pixels: int) -> int:
-    """Check one string completely: what :func:`decode_rle` calls when its own test fails."""
+    """Check one string completely: what :func:`_decode` calls when its own test fails."""
     if begin < end and 80 <= data[end - _1] <= 111:
         return _TRUNCATED
     for character in data[begin:end]:
@@ -60,7 +60,7 @@ def _status(data: NDArray[np.uint8], begin: np.uint64, end: np.uint64, pixels: i
 
 
 @kernel(U8, I64, I64, U32_INOUT, I64_INOUT, U8_INOUT)
-def decode_rle(
+def _decode(
     data: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     pixels: NDArray[np.int64],
@@ -68,51 +68,12 @@ def decode_rle(
     count_offsets: NDArray[np.int64],
     status: NDArray[np.uint8],
 ) -> None:
-    """Decode a batch of compressed RLE strings.
-
-    Parameters
-    ----------
-    data : uint8[B]
-        The characters of all strings.
-    offsets : int64[N + 1]
-        String ``i`` is ``data[offsets[i]:offsets[i + 1]]``; ascending, within ``data``.
-    pixels : int64[N]
-        ``height * width`` of each mask, from 0 to 2**62.
-    counts : uint32[M]
-        Gets the counts of all valid strings, one after the other, from its beginning. There are no more
-        than the strings have characters, and so much room there must be.
-    count_offsets : int64[N + 1]
-        Gets where these are: mask ``i`` has the counts ``counts[count_offsets[i]:count_offsets[i + 1]]``.
-    status : uint8[N]
-        Gets `Status` of each string. Of what is wrong with a string, the first of these that applies to it
-        as a whole is reported:
-
-        - RLE_TRUNCATED: its last character says that another one follows;
-        - RLE_BAD_CHARACTER: a byte outside 48..111;
-        - RLE_COUNT_OUT_OF_RANGE: a count is negative, exceeds ``pixels`` or 2**32 - 1, or is written in more
-          than 12 characters (an encoder needs at most 7);
-        - RUNS_DO_NOT_FILL_MASK: the counts do not sum to ``pixels``.
-
-    Notes
-    -----
-    The results are the caller's arrays: for an array that a kernel returns, Numba runs Python code that does
-    not expect a Ctrl-C, and turns it into a SystemError.
+    """The work of :func:`decode_rle`, into arrays that are there already.
 
     The loop decodes without asking whether the string is valid. All it collects are the bits that must not
     be set in any character or count, and the sum: with fewer than 2**31 counts, each of 32 bits, the sum
     cannot wrap around, and a sum that is right bounds every count by ``pixels``. Only a string that fails
     this test is read again, to find out why.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> data = np.frombuffer(b"52203" + b"5o", np.uint8)
-    >>> counts, offsets, status = np.zeros(7, np.uint32), np.zeros(3, np.int64), np.zeros(2, np.uint8)
-    >>> decode_rle(data, np.array([0, 5, 7]), np.array([16, 9]), counts, offsets, status)
-    >>> counts[: offsets[2]]
-    array([5, 2, 2, 2, 5], dtype=uint32)
-    >>> offsets, status
-    (array([0, 5, 5]), array([0, 2], dtype=uint8))
     """
     n = len(pixels)
     count_offsets[0] = 0
@@ -149,9 +110,61 @@ def decode_rle(
         if codes >> 6 or values >> 32 or total != pixels[i] or offsets[i + 1] - offsets[i] >= 1 << 31:
             status[i] = _status(data, np.uint64(offsets[i]), end, pixels[i])
             if status[i] != _OK:
-                counts[first:m] = 0
                 m = first
         count_offsets[i + 1] = m
+
+
+def decode_rle(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], pixels: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
+    """Decode a batch of compressed RLE strings.
+
+    Parameters
+    ----------
+    data : uint8[B]
+        The characters of all strings.
+    offsets : int64[N + 1]
+        String ``i`` is ``data[offsets[i]:offsets[i + 1]]``; ascending, within ``data``.
+    pixels : int64[N]
+        ``height * width`` of each mask, from 0 to 2**62.
+
+    Returns
+    -------
+    counts : uint32[M]
+        The counts of all valid strings, one after the other (the used part of a larger allocation).
+    count_offsets : int64[N + 1]
+        Mask ``i`` has the counts ``counts[count_offsets[i]:count_offsets[i + 1]]``.
+    status : uint8[N]
+        :class:`~tfdp_fast.status.Status` of each string. One that is not OK has no counts and does not touch
+        its neighbours. The first of these that applies to the string as a whole is reported:
+
+        - RLE_TRUNCATED: its last character says that another one follows;
+        - RLE_BAD_CHARACTER: a byte outside 48..111;
+        - RLE_COUNT_OUT_OF_RANGE: a count is negative, exceeds ``pixels`` or 2**32 - 1, or is written in more
+          than 12 characters (an encoder needs at most 7);
+        - RUNS_DO_NOT_FILL_MASK: the counts do not sum to ``pixels``.
+
+    Notes
+    -----
+    The arrays are made here and not by the kernel: to hand out an array, Numba runs Python code that takes
+    microseconds and turns a Ctrl-C into a SystemError.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = np.frombuffer(b"52203" + b"5o", np.uint8)
+    >>> counts, offsets, status = decode_rle(data, np.array([0, 5, 7]), np.array([16, 9]))
+    >>> counts
+    array([5, 2, 2, 2, 5], dtype=uint32)
+    >>> offsets, status
+    (array([0, 5, 5]), array([0, 2], dtype=uint8))
+    """
+    n = len(pixels)
+    counts = np.empty(offsets[n] - offsets[0], np.uint32)
+    count_offsets = np.empty(n + 1, np.int64)
+    status = np.empty(n, np.uint8)
+    _decode(data, offsets, pixels, counts, count_offsets, status)
+    return counts[: count_offsets[n]], count_offsets, status
 
 
 @kernel(U32, I64)

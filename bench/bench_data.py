@@ -11,6 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import tfdp_fast as tfdp
+from tfdp_fast.kernels.rle import decode_rle
+
+REAL_FILES = ["voc2012_train.json", "coco_val2014_100.json", "lvis_val_100.json"]
+
 
 @dataclass(frozen=True)
 class Masks:
@@ -33,13 +38,28 @@ class Masks:
     def __len__(self) -> int:
         return len(self.segmentations)
 
+    def work(self) -> dict[str, int]:
+        """How much there is to do."""
+        if isinstance(self.segmentations[0], dict):
+            arguments = strings(self)
+            return {"masks": len(self), "bytes": len(arguments[0]), "counts": len(decode(*arguments)[0])}
+        polygons = [polygon for segmentation in self.segmentations for polygon in segmentation]
+        vertices = sum(len(polygon) // 2 for polygon in polygons)
+        return {"masks": len(self), "polygons": len(polygons), "vertices": vertices}
 
-def real_masks(file_name: str) -> Masks | None:
-    """The masks of one of the files of real annotations, if they are there."""
+
+def real_file(file_name: str) -> Path | None:
+    """One of the files of real annotations, if it is there: in ``TFDP_TEST_DATA`` or ``../shared/data``."""
     named = os.environ.get("TFDP_TEST_DATA")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
     path = folder / file_name
-    if not path.is_file():
+    return path if path.is_file() else None
+
+
+def real_masks(file_name: str) -> Masks | None:
+    """The masks of one of the files of real annotations, if they are there."""
+    path = real_file(file_name)
+    if path is None:
         return None
     data = json.loads(path.read_text())
     sizes = {image["id"]: (image["height"], image["width"]) for image in data["images"]}
@@ -64,3 +84,29 @@ def made_polygons(n: int = 400, seed: int = 0) -> Masks:
         [[polygon] for polygon in points.reshape(n, -1).tolist()],
         np.full((n, 2), (480, 640), np.int32),
     )
+
+
+def as_rle(masks: Masks) -> Masks:
+    """The same masks as compressed RLE."""
+    return Masks(masks.name, tfdp.to_rle(masks.segmentations, masks.sizes), masks.sizes)
+
+
+def rle_masks() -> Masks:
+    """Compressed RLE: VOC 2012 train if it is there, made masks otherwise."""
+    return real_masks("voc2012_train.json") or as_rle(made_polygons())
+
+
+def strings(masks: Masks) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """Compressed RLE as the arguments of `decode_rle`: characters, offsets, pixels."""
+    texts = [rle["counts"].encode() for rle in masks.segmentations]
+    offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    return np.frombuffer(b"".join(texts), np.uint8), offsets, masks.sizes.astype(np.int64).prod(axis=1)
+
+
+def decode(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], pixels: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Call the kernel: counts in a new array, and where those of each mask begin."""
+    counts, count_offsets, status = decode_rle(data, offsets, pixels)
+    assert not status.any()
+    return counts, count_offsets

@@ -30,7 +30,8 @@ from coco_support import (
     subset_bytes,
     text_of,
 )
-from tfdp_fast._core import FillConvention, SegmentationKind, measure_polygons
+from tfdp_fast._batches import measure_batch
+from tfdp_fast._core import FillConvention, SegmentationKind
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats._coco_json import nonfinite_masked
 from tfdp_fast.formats.coco import read_coco
@@ -253,13 +254,7 @@ def test_nan_and_infinity_are_read(coco_dict: Make, tmp_path: Path) -> None:
     for data in (read_coco(text), read_coco(path), read_coco(source)):
         batch = data.segmentations(np.array([1, 4]))
         assert np.isfinite(batch.coordinates[6:]).tolist() == [False, True, True, True, True, False]
-        _, statuses = measure_polygons(
-            batch.coordinates,
-            batch.polygon_offsets,
-            batch.instance_offsets,
-            np.array(batch.sizes),
-            FillConvention.COCO,
-        )
+        _, statuses = measure_batch(batch, FillConvention.COCO)
         assert statuses.tolist() == [Status.OK, Status.COORDINATE_NOT_FINITE]
         assert subset_bytes(data, [1, 1, 1]) == text
         assert subset_bytes(data, [1, 0, 1], [5]) == text_of(filtered(source, [1, 0, 1], [5]))

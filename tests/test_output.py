@@ -190,3 +190,15 @@ def test_refuses_the_source_by_any_name(tmp_path: Path) -> None:
     (tmp_path / "b.json").touch()
     for other in (tmp_path / "b.json", tmp_path / "c.json", io.BytesIO()):
         refuse_to_overwrite(other, about)
+
+
+def test_a_large_file_goes_to_the_disk_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[int, int]] = []
+    monkeypatch.setattr("tfdp_fast._output._EagerFile._STEP", 100)
+    monkeypatch.setattr("tfdp_fast._core.start_writeback", lambda _, begin, end: begun.append((begin, end)))
+    blocks = [bytes([i]) * (60 * io.DEFAULT_BUFFER_SIZE) for i in range(3)]
+    with atomic_output(tmp_path / "a") as file:
+        file.writelines(blocks)
+    assert (tmp_path / "a").read_bytes() == b"".join(blocks)
+    ends = [len(b"".join(blocks[: i + 1])) for i in range(3)]
+    assert begun == list(zip([0, *ends[:-1]], ends, strict=True))

@@ -44,15 +44,14 @@ def decoded(
 def measure_image(masks: Masks, size: Size | None, convention: FillConvention) -> NDArray[np.int64]:
     """Boundary counts int64 [N, 3] of the masks of one image; MaskError for the first that is bad."""
     if type(masks) is not list and is_array(masks):
-        counts, statuses = _core.measure_dense(dense_masks(masks, size))
+        return _core.measure_dense(dense_masks(masks, size))
+    objects = masks if type(masks) is list else as_list(masks)
+    sides = _sides(size)
+    if sides is None:
+        batch = SegmentationBatch.from_objects(objects, sizes_of(size, len(objects)))
     else:
-        objects = masks if type(masks) is list else as_list(masks)
-        sides = _sides(size)
-        if sides is None:
-            batch = SegmentationBatch.from_objects(objects, sizes_of(size, len(objects)))
-        else:
-            batch = SegmentationBatch.from_image(objects, *sides)
-        counts, statuses = measure_batch(batch, convention)
+        batch = SegmentationBatch.from_image(objects, *sides)
+    counts, statuses = measure_batch(batch, convention)
     raise_first(statuses)
     return counts
 

@@ -9,9 +9,12 @@ import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from tfdp_fast.errors import OptionError, OutputError, TfdpError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
@@ -142,14 +145,30 @@ def _output_error(path: Path, error: OSError) -> OutputError:
     return OutputError(f"{path}: {error.strerror or error}")
 
 
+class _EagerFile(io.FileIO):
+    """A file that goes to the disk while it is being written, so that little is left for `fsync`."""
+
+    _STEP = 1 << 24
+    _begun = 0
+
+    def write(self, data: Buffer) -> int:
+        written = super().write(data)
+        if (end := self.tell()) - self._begun >= self._STEP:
+            from tfdp_fast._core import start_writeback
+
+            start_writeback(self.fileno(), self._begun, end)
+            self._begun = end
+        return written
+
+
 @contextlib.contextmanager
 def _renamed_at_the_end(target: Path, before: os.stat_result | None) -> Iterator[BinaryIO]:
     temporary = target.with_name(f".tfdp-{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with io.BufferedWriter(_EagerFile(temporary, "xb")) as file:
             if before is not None:
                 temporary.chmod(stat.S_IMODE(before.st_mode))
-            yield file
+            yield cast(BinaryIO, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import operator
 import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
@@ -41,6 +44,28 @@ def timed(stage: str) -> Iterator[None]:
     begin = time.perf_counter()
     yield
     _log.info("%s: %.3f s", stage, time.perf_counter() - begin)
+
+
+@contextlib.contextmanager
+def importing(module: str, threads: int) -> Iterator[None]:
+    """Import a module on another thread meanwhile, if there may be several threads.
+
+    The block does something that releases the GIL. What goes wrong is left to the import that needs it.
+    """
+    if threads == 1 or module in sys.modules:
+        yield
+        return
+
+    def run() -> None:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+
+    thread = threading.Thread(target=run, name="tfdp-import")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def map_in_order(function: Callable[[T], R], items: Sequence[T], threads: int) -> Generator[R, None, None]:

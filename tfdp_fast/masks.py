@@ -40,7 +40,7 @@ Polygons: TypeAlias = Literal["coco", "opencv"]
 ``"opencv"`` as ``cv2.fillPoly`` does it with coordinates truncated to int32, boundary painted.
 """
 
-CHUNK = 1024
+CHUNK = 256
 """Masks per task of the thread pool, at most."""
 
 CHUNK_PIXELS = 1 << 26
@@ -95,18 +95,21 @@ def measure(
         pixels = dense.shape[1] * dense.shape[2]
         chunk = chunk_size(len(dense), threads, max(1, min(CHUNK, CHUNK_PIXELS // max(1, pixels))))
         parts = [dense[i : i + chunk] for i in range(0, len(dense), chunk)]
-        tasks = map_in_order(_core.measure_dense, parts, threads)
+        with closing(map_in_order(_core.measure_dense, parts, threads)) as tasks:
+            counts = list(tasks)
     else:
         objects = as_list(masks)
         batch_of = batches(objects, size)
         chunk = chunk_size(len(objects), threads, CHUNK)
         slices = [slice(i, i + chunk) for i in range(0, len(objects), chunk)]
-        tasks = map_in_order(lambda part: measure_batch(batch_of(part), convention), slices, threads)
-    with closing(tasks):
-        measured = list(tasks)
-    counts = np.concatenate([np.empty((0, 3), np.int64), *(counts for counts, _ in measured)])
-    raise_first(np.concatenate([np.empty(0, np.uint8), *(statuses for _, statuses in measured)]))
-    return BoundaryCounts.from_array(counts)
+        tasks_of_batches = map_in_order(
+            lambda part: measure_batch(batch_of(part), convention), slices, threads
+        )
+        with closing(tasks_of_batches):
+            measured = list(tasks_of_batches)
+        raise_first(np.concatenate([np.empty(0, np.uint8), *(statuses for _, statuses in measured)]))
+        counts = [part for part, _ in measured]
+    return BoundaryCounts.from_array(np.concatenate([np.empty((0, 3), np.int64), *counts]))
 
 
 def measure_labels(

@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 
 from tfdp_fast._output import atomic_output
-from tfdp_fast._threads import resolve_threads, timed
+from tfdp_fast._threads import importing, resolve_threads, timed
 from tfdp_fast.formats.coco import read_coco
 from tfdp_fast.formats.dataset import OnError, Problem
 from tfdp_fast.masks import Polygons
-from tfdp_fast.scoring import Progress, Scores, Variant, check_options, score_dataset
+from tfdp_fast.scoring import SUMS, Progress, Scores, Variant, check_options, score_dataset
 from tfdp_fast.selection import Of, Subset, check_share, select
 
 __all__ = ["Pruned", "path_of_problems", "prune", "write_problems"]
@@ -114,7 +114,7 @@ def prune(
     check_options(variant, polygons, on_error)
     check_share(rate=rate, keep=keep, k=k, of=of)
     threads = resolve_threads(threads)
-    with timed("read"):
+    with timed("read"), importing(SUMS, threads):
         dataset = read_coco(source, on_error=on_error)
     dataset.check_destination(destination)
     problems_path = None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfdp_fast._batches import fill_convention, measure_batch
-from tfdp_fast._threads import chunk_size, map_in_order, resolve_threads, timed
+from tfdp_fast._threads import chunk_size, importing, map_in_order, resolve_threads, timed
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats.coco import read_coco
@@ -40,6 +40,9 @@ Variant: TypeAlias = Literal["tfdp", "scs", "si", "cb"]
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of annotations that are done and that there are."""
+
+SUMS = "tfdp_fast.kernels.sums"
+"""Importing it takes longer than anything else at the start: it loads Numba."""
 
 CHUNK = 1024
 """Annotations per task of the thread pool, at most."""
@@ -182,7 +185,7 @@ def score(
     """
     check_options(variant, polygons, on_error)
     threads = resolve_threads(threads)
-    with timed("read"):
+    with timed("read"), importing(SUMS, threads):
         dataset = read_coco(source, on_error=on_error)
     return score_dataset(
         dataset, variant, polygons=polygons, on_error=on_error, threads=threads, progress=progress

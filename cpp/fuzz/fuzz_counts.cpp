@@ -11,8 +11,8 @@
 namespace {
 
 /// The first byte is the height; the others are run lengths, and the width is whatever they fill.
-bool read(const std::uint8_t* data, std::size_t size, tfdp::Runs& runs) {
-    std::vector<std::uint32_t> counts(data + 1, data + size);
+tfdp::Size read(const std::uint8_t* data, std::size_t size, std::vector<std::uint32_t>& counts) {
+    counts.assign(data + 1, data + size);
     std::int64_t pixels = 0;
     for (const std::uint32_t count : counts) {
         pixels += count;
@@ -23,16 +23,21 @@ bool read(const std::uint8_t* data, std::size_t size, tfdp::Runs& runs) {
     counts.push_back(0);
     counts[counts.size() - (counts.size() % 2 == 1 ? 1 : 2)] =
         static_cast<std::uint32_t>(std::int64_t{height} * width - pixels);
-    return tfdp::runs_from_counts(counts.data(), static_cast<std::int64_t>(counts.size()), {height, width},
-                                  runs) == tfdp::Status::ok;
+    return {height, width};
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    tfdp::Runs runs;
-    if (size < 2 || size > 2000 || !read(data, size, runs)) {
+    if (size < 2 || size > 2000) {
         return 0;
+    }
+    std::vector<std::uint32_t> lengths;
+    const tfdp::Size image = read(data, size, lengths);
+    const auto n = static_cast<std::int64_t>(lengths.size());
+    tfdp::Runs runs;
+    if (tfdp::runs_from_counts(lengths.data(), n, image, runs) != tfdp::Status::ok) {
+        std::abort();
     }
     tfdp::BoundaryCounter counter;
     tfdp::ContourTracer tracer;
@@ -49,7 +54,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     tfdp::Runs transposed;
     tfdp::transpose(runs, transposed);
-    if (counter.primary(runs) != primary || counter.primary(transposed) != primary) {
+    tfdp::BoundaryCounts of_lengths;
+    if (counter.primary_of_counts(lengths.data(), n, image, of_lengths) != tfdp::Status::ok ||
+        of_lengths != primary || counter.primary(runs) != primary || counter.primary(transposed) != primary) {
         std::abort();
     }
     return 0;

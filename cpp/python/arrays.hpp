@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pybind.hpp"
+#include "tfdp/coco_scanner.hpp"
 #include "tfdp/status.hpp"
 
 namespace tfdp::python {
@@ -42,6 +43,15 @@ py::array_t<T> view(const std::vector<T>& values, py::handle owner) {
     return array;
 }
 
+/// The same of spans, as [n, 2].
+inline Int64 view(const std::vector<Span>& spans, py::handle owner) {
+    static_assert(sizeof(Span) == 2 * sizeof(std::int64_t));
+    const auto n = static_cast<py::ssize_t>(spans.size());
+    Int64 array({n, py::ssize_t{2}}, n > 0 ? &spans.data()->begin : nullptr, owner);
+    array.attr("setflags")(py::arg("write") = false);
+    return array;
+}
+
 [[noreturn]] inline void refuse(const std::string& what) {
     throw py::value_error(what);
 }
@@ -64,6 +74,19 @@ inline void check_offsets(const Int64& offsets, py::ssize_t end, const char* nam
 inline void check_sizes(const Int32& sizes, py::ssize_t n) {
     if (sizes.ndim() != 2 || sizes.shape(0) != n || sizes.shape(1) != 2) {
         refuse("sizes must have shape [" + std::to_string(n) + ", 2]");
+    }
+}
+
+/// Spans [n, 2] that lie within a text.
+inline void check_spans(const Int64& spans, std::int64_t length) {
+    if (spans.ndim() != 2 || spans.shape(1) != 2) {
+        refuse("spans must have shape [N, 2]");
+    }
+    const std::int64_t* const span = spans.data();
+    for (py::ssize_t i = 0; i < spans.shape(0); ++i) {
+        if (span[2 * i] < 0 || span[2 * i] > span[2 * i + 1] || span[2 * i + 1] > length) {
+            refuse("span " + std::to_string(i) + " is not within the text");
+        }
     }
 }
 

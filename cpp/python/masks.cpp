@@ -1,11 +1,9 @@
-// Batches of masks from three sources (RLE counts, polygons, dense arrays) into three sinks (boundary counts,
-// contours, RLE counts).
+// Batches of masks, as RLE counts or polygons, into contours or RLE counts.
 
 #include <algorithm>
 
 #include "arrays.hpp"
 #include "register.hpp"
-#include "tfdp/boundary.hpp"
 #include "tfdp/contour.hpp"
 #include "tfdp/polygon.hpp"
 #include "tfdp/runs.hpp"
@@ -69,67 +67,7 @@ class PolygonSource {
     PolygonFiller filler_;
 };
 
-class DenseSource {
-  public:
-    explicit DenseSource(const py::array_t<std::uint8_t>& masks) {
-        if (masks.ndim() != 3 || masks.shape(1) > max_side || masks.shape(2) > max_side) {
-            refuse("masks must have shape [N, H, W] with sides of at most 2**29");
-        }
-        n_ = masks.shape(0);
-        size_ = {static_cast<std::int32_t>(masks.shape(1)), static_cast<std::int32_t>(masks.shape(2))};
-        if (masks.strides(2) == 1 || size_.width <= 1 || masks.size() == 0) {
-            axis_ = Axis::row;
-        } else if (masks.strides(1) == 1 || size_.height <= 1) {
-            axis_ = Axis::column;
-        } else {
-            refuse("the pixels of a row or of a column must be adjacent in memory");
-        }
-        pixels_ = masks.data();
-        mask_stride_ = masks.strides(0);
-        line_stride_ = masks.strides(axis_ == Axis::row ? 1 : 2);
-    }
-
-    [[nodiscard]] std::int64_t n() const noexcept { return n_; }
-    [[nodiscard]] Size size(std::int64_t) const noexcept { return size_; }
-    [[nodiscard]] Status load(std::int64_t i, Runs& runs) {
-        runs_from_dense(pixels_ + i * mask_stride_, line_stride_, size_, axis_, runs);
-        return Status::ok;
-    }
-
-  private:
-    std::int64_t n_ = 0;
-    Size size_;
-    Axis axis_ = Axis::row;
-    const std::uint8_t* pixels_ = nullptr;
-    py::ssize_t mask_stride_ = 0;
-    py::ssize_t line_stride_ = 0;
-};
-
 // ---- sinks ----
-
-template <class Source>
-py::tuple measure(Source source) {
-    const std::int64_t n = source.n();
-    Int64 counts({static_cast<py::ssize_t>(n), py::ssize_t{3}});
-    UInt8 statuses(static_cast<py::ssize_t>(n));
-    std::int64_t* out = counts.mutable_data();
-    std::uint8_t* const status_out = statuses.mutable_data();
-    {
-        // Everything is converted and checked, and the arrays are held by the caller.
-        const py::gil_scoped_release unlocked;
-        BoundaryCounter counter;
-        Runs runs;
-        for (std::int64_t i = 0; i < n; ++i, out += 3) {
-            const Status status = source.load(i, runs);
-            const BoundaryCounts c = status == Status::ok ? counter.primary(runs) : BoundaryCounts{};
-            out[0] = c.straight;
-            out[1] = c.diagonal;
-            out[2] = c.area2;
-            status_out[i] = static_cast<std::uint8_t>(status);
-        }
-    }
-    return py::make_tuple(counts, statuses);
-}
 
 template <class Source>
 py::tuple trace(Source source) {
@@ -209,12 +147,6 @@ void register_masks(py::module_& m) {
         .value("COCO", FillConvention::coco)
         .value("OPENCV", FillConvention::opencv)
         .finalize();
-    constexpr const char* measure_doc =
-        "Boundary counts of the primary contour of each mask: (counts int64 [N, 3], statuses uint8 [N]).";
-    define(m, "measure", [](auto source) { return measure(std::move(source)); }, measure_doc);
-    m.def(
-        "measure_dense", [](const py::array_t<std::uint8_t>& masks) { return measure(DenseSource(masks)); },
-        py::arg("masks").noconvert(), measure_doc);
     define(
         m, "trace", [](auto source) { return trace(std::move(source)); },
         "Outer contours of each mask: (points int32 [P, 2] of x and y, contour_offsets int64 [C + 1], "

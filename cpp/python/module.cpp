@@ -11,5 +11,6 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     tfdp::python::register_masks(m);
     tfdp::python::register_labels(m);
     tfdp::python::register_segmentations(m);
-    tfdp::python::register_batches(m);
+    tfdp::python::register_coco(m);
+    tfdp::python::register_measuring(m);
 }

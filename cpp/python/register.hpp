@@ -7,6 +7,7 @@ namespace tfdp::python {
 void register_masks(py::module_& m);
 void register_labels(py::module_& m);
 void register_segmentations(py::module_& m);
-void register_batches(py::module_& m);
+void register_measuring(py::module_& m);
+void register_coco(py::module_& m);
 
 }  // namespace tfdp::python

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "arrays.hpp"
+#include "bytes.hpp"
 #include "register.hpp"
 #include "tfdp/runs.hpp"
 #include "tfdp/segmentation.hpp"
@@ -26,9 +27,9 @@ bool is_numeric(const py::array& array) {
 }
 
 template <class Take>
-Status for_each_item(py::handle sequence, Take take_item) {
+Status for_each_item(py::handle sequence, Take take_item, py::ssize_t first = 0) {
     // The length is asked again each time: an item's __float__ may run any code.
-    for (py::ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence.ptr()); ++i) {
+    for (py::ssize_t i = first; i < PySequence_Fast_GET_SIZE(sequence.ptr()); ++i) {
         const auto item = py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(sequence.ptr(), i));
         const Status status = take_item(item);
         if (status != Status::ok) {
@@ -57,11 +58,27 @@ Status take_coordinate(py::handle number, SegmentationBatch& batch) {
     return Status::ok;
 }
 
+/// Mostly all items are floats. Returns how many of the first ones are, and have been taken.
+py::ssize_t take_floats(py::handle sequence, std::vector<double>& coordinates) {
+    PyObject* const* const items = PySequence_Fast_ITEMS(sequence.ptr());
+    const auto n = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(sequence.ptr()));
+    const std::size_t begin = coordinates.size();
+    coordinates.resize(begin + n);
+    std::size_t i = 0;
+    for (; i < n && PyFloat_CheckExact(items[i]); ++i) {
+        coordinates[begin + i] = PyFloat_AS_DOUBLE(items[i]);
+    }
+    coordinates.resize(begin + i);
+    return static_cast<py::ssize_t>(i);
+}
+
 /// A list x0, y0, x1, y1, ..., or an array of that or of shape [n, 2].
 Status take_polygon(py::handle polygon, SegmentationBatch& batch) {
     Status status = Status::segmentation_type;
     if (is_sequence(polygon)) {
-        status = for_each_item(polygon, [&](py::handle number) { return take_coordinate(number, batch); });
+        const py::ssize_t taken = take_floats(polygon, batch.coordinates);
+        status =
+            for_each_item(polygon, [&](py::handle number) { return take_coordinate(number, batch); }, taken);
     } else if (is_array(polygon)) {
         const auto array = py::reinterpret_borrow<py::array>(polygon);
         const bool flat = array.ndim() == 1 || (array.ndim() == 2 && array.shape(1) == 2);
@@ -251,40 +268,12 @@ Int64 pixels_of_text(const SegmentationBatch& batch) {
     return pixels;
 }
 
-/// Bytes that some Python object lends.
-class Bytes {
-  public:
-    explicit Bytes(py::handle object) {
-        if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_SIMPLE) != 0) {
-            throw py::error_already_set();
-        }
-    }
-    ~Bytes() { PyBuffer_Release(&buffer_); }
-    Bytes(const Bytes&) = delete;
-    Bytes& operator=(const Bytes&) = delete;
-    Bytes(Bytes&&) = delete;
-    Bytes& operator=(Bytes&&) = delete;
-
-    [[nodiscard]] const char* begin() const noexcept { return static_cast<const char*>(buffer_.buf); }
-    [[nodiscard]] std::int64_t size() const noexcept { return buffer_.len; }
-
-  private:
-    Py_buffer buffer_{};
-};
-
 std::unique_ptr<SegmentationBatch> from_json(const py::object& text, const Int64& spans, const Int32& sizes) {
     const Bytes bytes(text);
-    if (spans.ndim() != 2 || spans.shape(1) != 2) {
-        refuse("spans must have shape [N, 2]");
-    }
+    check_spans(spans, bytes.size());
     const py::ssize_t n = spans.shape(0);
     check_sizes(sizes, n);
     const std::int64_t* const span = spans.data();
-    for (py::ssize_t i = 0; i < n; ++i) {
-        if (span[2 * i] < 0 || span[2 * i] > span[2 * i + 1] || span[2 * i + 1] > bytes.size()) {
-            refuse("span " + std::to_string(i) + " is not within the text");
-        }
-    }
     auto batch = std::make_unique<SegmentationBatch>();
     const std::int32_t* const size = sizes.data();
     const py::gil_scoped_release unlocked;  // `bytes` holds the text

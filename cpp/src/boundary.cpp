@@ -1,36 +1,13 @@
 #include "tfdp/boundary.hpp"
 
-#include "touching_runs.hpp"
-
 namespace tfdp {
-
-namespace {
-
-/// Most masks are one chain of touching runs, one per line. A chain is one component and has no hole, so the
-/// sums are all there is to it. Returns whether the mask is a chain.
-bool count_chain(const Runs& runs, BoundaryCounts& counts) noexcept {
-    if (runs.size() != runs.line_count()) {
-        return false;
-    }
-    const Run* const run = runs.data();
-    counts = counts_of_run(run[0]);
-    for (std::int64_t i = 1; i < runs.size(); ++i) {
-        if (!touching(run[i - 1], run[i])) {
-            return false;
-        }
-        counts += counts_of_run(run[i]);
-        counts += counts_of_touching(run[i - 1], run[i]);
-    }
-    return true;
-}
-
-}  // namespace
 
 BoundaryCounts BoundaryCounter::primary(const Runs& runs) {
     BoundaryCounts counts;
-    if (runs.empty() || count_chain(runs, counts)) {
+    if (flat_.assign(runs) && sums_.primary(flat_, counts)) {
         return counts;
     }
+    // Very large, or a tie that the order of the contours decides.
     const std::vector<Outline>& outlines = finder_.find(runs);
     const Outline* primary = &outlines.front();
     for (const Outline& outline : outlines) {
@@ -40,6 +17,34 @@ BoundaryCounts BoundaryCounter::primary(const Runs& runs) {
         }
     }
     return primary->counts;
+}
+
+Status BoundaryCounter::primary_of_counts(const std::uint32_t* counts, std::int64_t n, Size size,
+                                          BoundaryCounts& primary) {
+    if (flat_.assign_counts(counts, n, size) && sums_.primary(flat_, primary)) {
+        return Status::ok;
+    }
+    const Status status = runs_from_counts(counts, n, size, runs_);
+    primary = status == Status::ok ? this->primary(runs_) : BoundaryCounts{};
+    return status;
+}
+
+Status BoundaryCounter::primary_of_polygons(const double* coordinates, const std::int64_t* offsets,
+                                            std::int64_t polygons, Size size, FillConvention convention,
+                                            BoundaryCounts& primary) {
+    if (size.pixels() < FlatRuns::max_pixels) {
+        const Status status = filler_.fill(coordinates, offsets, polygons, size, convention, flat_);
+        if (status != Status::ok) {
+            primary = {};
+            return status;
+        }
+        if (sums_.primary(flat_, primary)) {
+            return Status::ok;
+        }
+    }
+    const Status status = filler_.fill(coordinates, offsets, polygons, size, convention, runs_);
+    primary = status == Status::ok ? this->primary(runs_) : BoundaryCounts{};
+    return status;
 }
 
 }  // namespace tfdp

@@ -78,31 +78,32 @@ class JsonCursor {
 inline bool JsonCursor::take_number(double& value) noexcept {
     (void)peek();
     // A number of at most 15 digits is the quotient of two doubles that are exact: it is rounded once.
-    constexpr double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    static constexpr double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                        1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     const char* p = at_;
     const bool negative = p != end_ && *p == '-';
     p += negative ? 1 : 0;
-    std::int64_t digits = 0;
+    std::uint64_t digits = 0;  // of more than 15 it means nothing
+    const auto take_digits = [&] {
+        for (unsigned digit = 0; p != end_ && (digit = static_cast<unsigned>(*p) - '0') <= 9; ++p) {
+            digits = digits * 10 + digit;
+        }
+    };
     const char* const first = p;
-    while (p != end_ && *p >= '0' && *p <= '9' && p - first < 16) {
-        digits = digits * 10 + (*p++ - '0');
-    }
+    take_digits();
     const bool whole_part = p != first;
     std::ptrdiff_t count = p - first;
     std::ptrdiff_t decimals = 0;
     if (p != end_ && *p == '.') {
         const char* const point = p++;
-        while (p != end_ && *p >= '0' && *p <= '9' && count + (p - point) < 17) {
-            digits = digits * 10 + (*p++ - '0');
-        }
+        take_digits();
         decimals = p - point - 1;
         count += decimals;
     }
     const bool ends =
         p == end_ || *p == ',' || *p == ']' || *p == ' ' || *p == '\n' || *p == '\r' || *p == '\t';
     if (whole_part && count <= 15 && ends) {
-        const double magnitude = static_cast<double>(digits) / powers[decimals];
+        const double magnitude = static_cast<double>(static_cast<std::int64_t>(digits)) / powers[decimals];
         value = negative ? -magnitude : magnitude;
         at_ = p;
         return true;
@@ -186,6 +187,8 @@ inline bool JsonCursor::take_escape(std::uint32_t& c) noexcept {
 }
 
 inline bool JsonCursor::skip_value() {
+    static constexpr char ends[] = " \n\r\t,:[]{}\"";
+    constexpr std::string_view ends_word(ends, sizeof ends);  // with the final '\0'
     std::int64_t depth = 0;
     do {
         const char c = peek();
@@ -193,16 +196,23 @@ inline bool JsonCursor::skip_value() {
             if (!take_string([](std::uint8_t) {})) {
                 return false;
             }
-        } else if (c == '\0') {
-            return false;
-        } else {
-            depth += c == '[' || c == '{' ? 1 : 0;
+        } else if (c == '[' || c == '{') {
+            ++depth;
+            ++at_;
+        } else if (depth > 0 && (c == ']' || c == '}' || c == ',' || c == ':')) {
             depth -= c == ']' || c == '}' ? 1 : 0;
             ++at_;
+        } else {
+            const char* const word = at_;
+            while (at_ != end_ && ends_word.find(*at_) == std::string_view::npos) {
+                ++at_;
+            }
+            if (at_ == word) {
+                return false;
+            }
         }
-        // A value on its own ends before the next separator.
-    } while (depth > 0 || (depth == 0 && at_ != end_ && *at_ != ',' && *at_ != '}' && *at_ != ']'));
-    return depth == 0;
+    } while (depth > 0);
+    return true;
 }
 
 }  // namespace tfdp

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "tfdp/lanes.hpp"
 #include "tfdp/runs.hpp"
 
 // The 8-connected line of OpenCV's LineIterator, as one run per row, in two ways that give the same pixels.
@@ -66,7 +67,7 @@ class SmallLine {
     /// The largest height or width of an image for these lines.
     static constexpr std::int32_t max_size = 1 << 15;
     /// How many rows after the line may be overwritten.
-    static constexpr std::int32_t overhang = 3;
+    static constexpr std::int32_t overhang = 7;
 
     SmallLine(std::int32_t upper_x, std::int32_t lower_x, std::int32_t dy) noexcept
         : upper_x_(upper_x), lower_x_(lower_x), dy_(dy) {
@@ -80,16 +81,21 @@ class SmallLine {
 
     /// The rows between them.
     void paint_inner_rows(Run* out) const noexcept {
-        const bool steep = dy_ > std::abs(lower_x_ - upper_x_);
         // 2 dy units stand for 1 / (2 dy): they are not more, and still more than the slopes are too large.
         const std::int64_t pixel = upper_x_ * one + one / 2 - 2 * dy_ + slope_;
-        std::int64_t begin = steep ? pixel : std::min(edge_, edge_ + slope_);
-        std::int64_t end = steep ? pixel + one : std::max(edge_, edge_ + slope_);
-        for (std::int32_t row = 1; row < dy_; row += overhang + 1) {
-            for (std::int32_t i = 0; i <= overhang; ++i) {
-                *out++ = {whole(begin), whole(end)};
-                begin += slope_;
-                end += slope_;
+        const std::int64_t steep = dy_ > std::abs(lower_x_ - upper_x_) ? -1 : 0;
+        const auto choose = [steep](std::int64_t if_steep, std::int64_t if_flat) {
+            return static_cast<std::uint64_t>((if_steep & steep) | (if_flat & ~steep));
+        };
+        LanePairs edges{choose(pixel, edge_ + std::min<std::int64_t>(slope_, 0)),
+                        choose(pixel + one, edge_ + std::max<std::int64_t>(slope_, 0))};
+        const auto slope = static_cast<std::uint64_t>(slope_);
+        const LanePairs step{slope, slope};
+        for (std::int32_t row = 1; row < dy_; row += overhang + 1, out += overhang + 1) {
+            for (std::int32_t i = 0; i <= overhang; i += 2) {
+                const LanePairs next = edges + step;
+                store(out + i, high_words(edges, next));
+                edges = next + step;
             }
         }
     }

@@ -15,49 +15,73 @@ namespace {
     }
     const double* const begin = polygons > 0 ? coordinates + offsets[0] : coordinates;
     const double* const end = polygons > 0 ? coordinates + offsets[polygons] : coordinates;
-    if (!std::all_of(begin, end, [](double c) { return std::isfinite(c); })) {
-        return Status::coordinate_not_finite;
+    // Without a way out, the compiler takes several at a time. NaN is not within anything either.
+    bool good = true;
+    for (const double* c = begin; c != end; ++c) {
+        good &= std::abs(*c) <= max_coordinate;
     }
-    if (!std::all_of(begin, end, [](double c) { return std::abs(c) <= max_coordinate; })) {
-        return Status::coordinate_out_of_range;
+    if (!good) {
+        return std::all_of(begin, end, [](double c) { return std::isfinite(c); })
+                   ? Status::coordinate_out_of_range
+                   : Status::coordinate_not_finite;
     }
     return size.valid() ? Status::ok : Status::size_out_of_range;
 }
 
+[[nodiscard]] constexpr Axis axis_of(FillConvention convention) noexcept {
+    return convention == FillConvention::coco ? Axis::column : Axis::row;
+}
+
 }  // namespace
 
+template <class Target>
 void PolygonFiller::fill_one(const double* coordinates, std::int64_t points, Size size,
-                             FillConvention convention, Runs& runs) {
+                             FillConvention convention, Target& target) {
     if (points == 0 || size.pixels() == 0) {
         return;
     }
     if (convention == FillConvention::coco) {
-        fill_coco(coordinates, points, size, runs);
+        fill_coco(coordinates, points, size, target);
     } else {
-        fill_opencv(coordinates, points, size, runs);
+        fill_opencv(coordinates, points, size, target);
     }
+}
+
+template <class Target>
+void PolygonFiller::fill_any(const double* coordinates, const std::int64_t* offsets, std::int64_t polygons,
+                             Size size, FillConvention convention, Target& target) {
+    if (polygons == 1) {
+        fill_one(coordinates + offsets[0], (offsets[1] - offsets[0]) / 2, size, convention, target);
+        return;
+    }
+    pieces_.clear();
+    for (std::int64_t p = 0; p < polygons; ++p) {
+        polygon_.clear(axis_of(convention));
+        fill_one(coordinates + offsets[p], (offsets[p + 1] - offsets[p]) / 2, size, convention, polygon_);
+        keep_pieces();
+    }
+    unite_pieces(target);
 }
 
 Status PolygonFiller::fill(const double* coordinates, const std::int64_t* offsets, std::int64_t polygons,
                            Size size, FillConvention convention, Runs& runs) {
-    const Axis axis = convention == FillConvention::coco ? Axis::column : Axis::row;
-    runs.clear(axis);
+    runs.clear(axis_of(convention));
     const Status status = check(coordinates, offsets, polygons, size);
-    if (status != Status::ok) {
-        return status;
+    if (status == Status::ok) {
+        fill_any(coordinates, offsets, polygons, size, convention, runs);
     }
-    if (polygons == 1) {
-        fill_one(coordinates + offsets[0], (offsets[1] - offsets[0]) / 2, size, convention, runs);
-        return Status::ok;
+    return status;
+}
+
+Status PolygonFiller::fill(const double* coordinates, const std::int64_t* offsets, std::int64_t polygons,
+                           Size size, FillConvention convention, FlatRuns& runs) {
+    const Status status = check(coordinates, offsets, polygons, size);
+    if (status == Status::ok) {
+        const std::int32_t length = axis_of(convention) == Axis::column ? size.height : size.width;
+        runs.clear(std::max(length, 1));
+        fill_any(coordinates, offsets, polygons, size, convention, runs);
     }
-    pieces_.clear();
-    for (std::int64_t p = 0; p < polygons; ++p) {
-        polygon_.clear(axis);
-        fill_one(coordinates + offsets[p], (offsets[p + 1] - offsets[p]) / 2, size, convention, polygon_);
-        keep_pieces();
-    }
-    unite_pieces(runs);
-    return Status::ok;
+    return status;
 }
 
 void PolygonFiller::keep_pieces() {
@@ -69,7 +93,8 @@ void PolygonFiller::keep_pieces() {
     }
 }
 
-void PolygonFiller::unite_pieces(Runs& runs) {
+template <class Target>
+void PolygonFiller::unite_pieces(Target& target) {
     if (pieces_.empty()) {
         return;
     }
@@ -85,13 +110,15 @@ void PolygonFiller::unite_pieces(Runs& runs) {
     for (const Piece& piece : pieces_) {
         united_.put(piece.line, piece.run);
     }
+    typename Target::Appender appender(target, static_cast<std::int64_t>(pieces_.size()),
+                                       std::int64_t{last} - first + 1);
     for (std::int32_t line = first; line <= last; ++line) {
         Run* const begin = united_.begin(line);
         Run* const end = united_.end(line);
         std::sort(begin, end, [](Run a, Run b) { return a.begin < b.begin; });
         std::int32_t covered = 0;
         for (const Run* run = begin; run != end; ++run) {
-            runs.append(line, std::max(run->begin, covered), run->end);
+            appender.append(line, std::max(run->begin, covered), run->end);
             covered = std::max(covered, run->end);
         }
     }

@@ -110,9 +110,10 @@ void exchange(std::int32_t& low, std::int32_t& high) noexcept {
 }
 
 /// A closed walk crosses the middle of a column an even number of times.
-void append_column(std::int32_t* begin, std::int32_t* end, std::int32_t column, Runs& runs) {
+template <class Appender>
+void append_column(std::int32_t* begin, std::int32_t* end, std::int32_t column, Appender& appender) {
     if (end - begin == 2) {
-        runs.append(column, std::min(begin[0], begin[1]), std::max(begin[0], begin[1]));
+        appender.append(column, std::min(begin[0], begin[1]), std::max(begin[0], begin[1]));
         return;
     }
     if (end - begin == 4) {
@@ -125,13 +126,14 @@ void append_column(std::int32_t* begin, std::int32_t* end, std::int32_t column, 
         std::sort(begin, end);
     }
     for (const std::int32_t* row = begin; row != end; row += 2) {
-        runs.append(column, row[0], row[1]);
+        appender.append(column, row[0], row[1]);
     }
 }
 
 }  // namespace
 
-void PolygonFiller::fill_coco(const double* coordinates, std::int64_t points, Size size, Runs& runs) {
+template <class Target>
+void PolygonFiller::fill_coco(const double* coordinates, std::int64_t points, Size size, Target& target) {
     points_.clear();
     for (std::int64_t i = 0; i < points; ++i) {
         points_.push_back({to_grid(coordinates[2 * i]), to_grid(coordinates[2 * i + 1])});
@@ -166,9 +168,14 @@ void PolygonFiller::fill_coco(const double* coordinates, std::int64_t points, Si
                     [&](std::int32_t column, std::int32_t row) { toggles_.put(column, row); });
     });
 
+    const std::int64_t toggles = toggles_.end(last) - toggles_.begin(first);
+    typename Target::Appender appender(target, toggles / 2, std::int64_t{last} - first + 1);
     for (std::int32_t column = first; column <= last; ++column) {
-        append_column(toggles_.begin(column), toggles_.end(column), column, runs);
+        append_column(toggles_.begin(column), toggles_.end(column), column, appender);
     }
 }
+
+template void PolygonFiller::fill_coco(const double*, std::int64_t, Size, Runs&);
+template void PolygonFiller::fill_coco(const double*, std::int64_t, Size, FlatRuns&);
 
 }  // namespace tfdp

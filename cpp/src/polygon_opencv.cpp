@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "painted_lines.hpp"
+#include "tfdp/lanes.hpp"
 #include "tfdp/polygon.hpp"
 
 // cv2.fillPoly paints every side as an 8-connected line, and fills between the sides by the even-odd rule
@@ -95,6 +96,12 @@ void move_to_column(Position& p, Position a, Position b, std::int64_t column) no
     return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
 }
 
+/// Of two runs each.
+[[nodiscard]] Lanes hulls(Lanes a, Lanes b) noexcept {
+    const Lanes from_a = (a < b) ^ Lanes { 0, -1, 0, -1 };
+    return (a & from_a) | (b & ~from_a);
+}
+
 }  // namespace
 
 // A row needs the painted runs and which of them are crossed, but not where.
@@ -109,7 +116,8 @@ void move_to_column(Position& p, Position a, Position b, std::int64_t column) no
 // that paints nothing: one pixel where it meets a centre, since any span that ends there has this pixel, or
 // else no pixel, between two of them.
 
-void PolygonFiller::fill_opencv(const double* coordinates, std::int64_t points, Size size, Runs& runs) {
+template <class Target>
+void PolygonFiller::fill_opencv(const double* coordinates, std::int64_t points, Size size, Target& target) {
     points_.clear();
     for (std::int64_t i = 0; i < 2 * points; i += 2) {
         points_.push_back(
@@ -117,7 +125,8 @@ void PolygonFiller::fill_opencv(const double* coordinates, std::int64_t points, 
     }
     points_.push_back(points_.front());
     store_strands(size);
-    append_strands(runs);
+    typename Target::Appender appender(target, strand_runs_.size(), rows_of_strands());
+    append_strands(appender);
 }
 
 void PolygonFiller::store_strands(Size size) {
@@ -143,6 +152,16 @@ void PolygonFiller::store_strands(Size size) {
         }
         from = to;
     }
+}
+
+std::int64_t PolygonFiller::rows_of_strands() const noexcept {
+    std::int32_t first = std::numeric_limits<std::int32_t>::max();
+    std::int32_t last = 0;
+    for (const Strand& strand : strands_) {
+        first = std::min(first, strand.first_row);
+        last = std::max(last, strand.last_row);
+    }
+    return std::max<std::int64_t>(std::int64_t{last} - first + 1, 0);
 }
 
 Run* PolygonFiller::add_strand(std::int32_t first_row, std::int32_t last_row, std::int32_t crossed_until) {
@@ -211,7 +230,8 @@ void PolygonFiller::store_side(Point from, Point to, Size size) {
     }
 }
 
-void PolygonFiller::append_strands(Runs& runs) {
+template <class Appender>
+void PolygonFiller::append_strands(Appender& appender) {
     std::sort(strands_.begin(), strands_.end(),
               [](const Strand& a, const Strand& b) { return a.first_row < b.first_row; });
     active_.clear();
@@ -227,16 +247,16 @@ void PolygonFiller::append_strands(Runs& runs) {
         // Up to the next change, the rows are alike.
         std::int32_t end =
             next != strands_.end() ? next->first_row : std::numeric_limits<std::int32_t>::max();
-        bool all_crossed = true;
+        bool all_chains_crossed = true;
         for (const ActiveStrand& strand : active_) {
             const bool crossed = row < strand.crossed_until;
-            all_crossed &= crossed;
+            all_chains_crossed &= crossed && strand.is_chain();
             end = std::min(end, crossed ? strand.crossed_until : strand.last_row + 1);
         }
-        if (all_crossed && active_.size() == 2) {
-            append_rows_of_two(row, end, runs);
+        if (all_chains_crossed && active_.size() == 2) {
+            append_rows_of_two(row, end, appender);
         } else {
-            append_rows(row, end, runs);
+            append_rows(row, end, appender);
         }
         row = end;
         active_.erase(std::remove_if(active_.begin(), active_.end(),
@@ -245,16 +265,18 @@ void PolygonFiller::append_strands(Runs& runs) {
     }
 }
 
-void PolygonFiller::append_rows_of_two(std::int32_t row, std::int32_t end, Runs& runs) {
-    ActiveStrand& a = active_[0];
-    ActiveStrand& b = active_[1];
-    for (; row < end; ++row) {
-        const Run run = hull(*a.run++, *b.run++);
-        runs.append(row, run.begin, run.end);
-    }
+template <class Appender>
+void PolygonFiller::append_rows_of_two(std::int32_t row, std::int32_t end, Appender& appender) {
+    const Run* const a = active_[0].run;
+    const Run* const b = active_[1].run;
+    // Behind each strand there is room for more, so that the last two may be one too many.
+    appender.append_lines(row, end - row, [a, b](std::int32_t i) { return hulls(load(a + i), load(b + i)); });
+    active_[0].run += end - row;
+    active_[1].run += end - row;
 }
 
-void PolygonFiller::append_rows(std::int32_t row, std::int32_t end, Runs& runs) {
+template <class Appender>
+void PolygonFiller::append_rows(std::int32_t row, std::int32_t end, Appender& appender) {
     for (; row < end; ++row) {
         sort_active();
         Run run{0, 0};
@@ -262,14 +284,14 @@ void PolygonFiller::append_rows(std::int32_t row, std::int32_t end, Runs& runs) 
         for (ActiveStrand& strand : active_) {
             const Run next = *strand.run++;
             if (next.begin > run.end && !interior) {
-                runs.append(row, run.begin, run.end);
+                appender.append(row, run.begin, run.end);
                 run = next;
             } else {
                 run.end = std::max(run.end, next.end);
             }
             interior ^= row < strand.crossed_until;
         }
-        runs.append(row, run.begin, run.end);
+        appender.append(row, run.begin, run.end);
     }
 }
 
@@ -288,5 +310,8 @@ void PolygonFiller::sort_active() {
         }
     }
 }
+
+template void PolygonFiller::fill_opencv(const double*, std::int64_t, Size, Runs&);
+template void PolygonFiller::fill_opencv(const double*, std::int64_t, Size, FlatRuns&);
 
 }  // namespace tfdp

@@ -1,7 +1,6 @@
 #include "tfdp/runs.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -44,10 +43,7 @@ Status runs_from_counts(const std::uint32_t* counts, std::int64_t n, Size size, 
 void Runs::assign_counts(const std::uint32_t* counts, std::int64_t n, Size size) {
     const std::int64_t height = size.height;
     // Each count makes one run, and one more for each column that it reaches into.
-    Run* run = runs_.room_for(n / 2 + size.width);
-    std::int64_t* line_begin = line_begins_.room_for(size.width);
-    const Run* const first_run = run;
-    std::int32_t last_column = no_line;
+    Appender appender(*this, n / 2 + size.width, size.width);
     std::int32_t column = 0;
     std::int64_t y = 0;
     for (std::int64_t i = 0; i + 1 < n; i += 2) {
@@ -63,20 +59,7 @@ void Runs::assign_counts(const std::uint32_t* counts, std::int64_t n, Size size)
         // A run goes on at the top of the next column.
         for (std::int64_t rest = counts[i + 1]; rest > 0;) {
             const std::int64_t end = std::min(y + rest, height);
-            if (column != last_column) {
-                if (last_column == no_line) {
-                    first_line_ = column;
-                    last_column = column - 1;
-                }
-                for (; last_column < column; ++last_column) {
-                    *line_begin++ = run - first_run;
-                }
-                *run++ = {static_cast<std::int32_t>(y), static_cast<std::int32_t>(end)};
-            } else if (run[-1].end == y) {
-                run[-1].end = static_cast<std::int32_t>(end);  // a background count of 0
-            } else {
-                *run++ = {static_cast<std::int32_t>(y), static_cast<std::int32_t>(end)};
-            }
+            appender.append(column, static_cast<std::int32_t>(y), static_cast<std::int32_t>(end));
             rest -= end - y;
             y = end;
             if (y == height) {
@@ -85,9 +68,6 @@ void Runs::assign_counts(const std::uint32_t* counts, std::int64_t n, Size size)
             }
         }
     }
-    last_line_ = last_column;
-    runs_.end_at(run);
-    line_begins_.end_at(line_begin);
 }
 
 Status counts_from_runs(const Runs& runs, Size size, std::vector<std::uint32_t>& counts) {
@@ -122,62 +102,6 @@ Status counts_from_runs(const Runs& runs, Size size, std::vector<std::uint32_t>&
         counts.push_back(static_cast<std::uint32_t>(size.pixels() - at));
     }
     return Status::ok;
-}
-
-namespace {
-
-std::uint64_t load_word(const std::uint8_t* bytes) noexcept {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes, sizeof word);
-    return word;
-}
-
-constexpr std::uint64_t low_bits = 0x0101010101010101U;
-constexpr std::uint64_t high_bits = 0x8080808080808080U;
-
-/// Is one of the eight bytes 0?
-constexpr bool has_zero_byte(std::uint64_t word) noexcept {
-    return ((word - low_bits) & ~word & high_bits) != 0;
-}
-
-/// The first index >= begin whose byte is not 0, or n.
-std::int32_t skip_background(const std::uint8_t* line, std::int32_t begin, std::int32_t n) noexcept {
-    std::int32_t i = begin;
-    while (i + 8 <= n && load_word(line + i) == 0) {
-        i += 8;
-    }
-    while (i < n && line[i] == 0) {
-        ++i;
-    }
-    return i;
-}
-
-/// The first index >= begin whose byte is 0, or n.
-std::int32_t skip_foreground(const std::uint8_t* line, std::int32_t begin, std::int32_t n) noexcept {
-    std::int32_t i = begin;
-    while (i + 8 <= n && !has_zero_byte(load_word(line + i))) {
-        i += 8;
-    }
-    while (i < n && line[i] != 0) {
-        ++i;
-    }
-    return i;
-}
-
-}  // namespace
-
-void runs_from_dense(const std::uint8_t* mask, std::ptrdiff_t line_stride, Size size, Axis axis, Runs& runs) {
-    runs.clear(axis);
-    const std::int32_t lines = axis == Axis::column ? size.width : size.height;
-    const std::int32_t length = axis == Axis::column ? size.height : size.width;
-    for (std::int32_t line = 0; line < lines; ++line) {
-        const std::uint8_t* const pixels = mask + line * line_stride;
-        for (std::int32_t i = skip_background(pixels, 0, length); i < length;) {
-            const std::int32_t end = skip_foreground(pixels, i, length);
-            runs.append(line, i, end);
-            i = skip_background(pixels, end, length);
-        }
-    }
 }
 
 namespace {

@@ -57,6 +57,40 @@ TEST(Boundary, EqualsItsDefinitionOnRandomMasks) {
     });
 }
 
+TEST(Boundary, OfRunLengthsEqualsItsDefinitionOnRandomMasks) {
+    BoundaryCounter counter;
+    std::vector<std::uint32_t> lengths;
+    for_random_masks(4000, [&](const Pixels& pixels) {
+        ASSERT_EQ(counts_from_runs(pixels.runs(Axis::column), pixels.size(), lengths), Status::ok);
+        BoundaryCounts primary;
+        ASSERT_EQ(counter.primary_of_counts(lengths.data(), static_cast<std::int64_t>(lengths.size()),
+                                            pixels.size(), primary),
+                  Status::ok);
+        ASSERT_EQ(primary, pixels.primary());
+    });
+}
+
+TEST(Boundary, RunLengthsOfZeroAreLegalAnywhere) {
+    BoundaryCounter counter;
+    // The square of 2 x 2 pixels in an image of 4 x 4, its first column in two pieces.
+    const std::vector<std::uint32_t> lengths{5, 1, 0, 1, 2, 2, 5, 0};
+    BoundaryCounts primary;
+    EXPECT_EQ(counter.primary_of_counts(lengths.data(), 8, {4, 4}, primary), Status::ok);
+    EXPECT_EQ(primary, (BoundaryCounts{4, 0, 2}));
+}
+
+TEST(Boundary, RunLengthsThatDoNotFillTheImage) {
+    BoundaryCounter counter;
+    const std::vector<std::uint32_t> lengths{5, 2, 2, 0xFFFFFFFFU, 8, 0x80000000U, 0x7FFFFFFFU, 1};
+    BoundaryCounts primary;
+    for (std::int64_t n = 0; n <= 8; ++n) {
+        EXPECT_EQ(counter.primary_of_counts(lengths.data(), n, {4, 4}, primary),
+                  Status::runs_do_not_fill_mask)
+            << n;
+    }
+    EXPECT_EQ(counter.primary_of_counts(lengths.data(), 2, {-1, 4}, primary), Status::size_out_of_range);
+}
+
 TEST(Boundary, LargeImages) {
     BoundaryCounter counter;
     Runs runs;

@@ -93,8 +93,12 @@ TEST(JsonCursor, SkipsAnyValue) {
         JsonCursor inside{std::string_view(in_object)};
         EXPECT_TRUE(inside.skip_value()) << text;
         EXPECT_TRUE(inside.take(',')) << text;
+        const std::string last_in_object = std::string(text) + "\n}";
+        JsonCursor last{std::string_view(last_in_object)};
+        EXPECT_TRUE(last.skip_value()) << text;
+        EXPECT_TRUE(last.take('}')) << text;
     }
-    for (const char* text : {"", "[1", "{\"a\":", "\"abc"}) {
+    for (const char* text : {"", "[1", "{\"a\":", "\"abc", "}", ",", "]"}) {
         JsonCursor json{std::string_view(text)};
         EXPECT_FALSE(json.skip_value()) << text;
     }

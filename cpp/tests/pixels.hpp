@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -33,6 +34,30 @@ class Pixels {
         Pixels pixels(side(generator), side(generator));
         for (std::uint8_t& value : pixels.values_) {
             value = foreground(generator) ? 1 : 0;
+        }
+        return pixels;
+    }
+
+    /// Bands with wavy edges from the left to the right, as the runs of real masks are: for many columns each
+    /// run touches one of the column before.
+    static Pixels bands(std::mt19937& generator, std::int32_t n, std::int32_t width) {
+        std::uniform_int_distribution<std::int32_t> wave(-1, 1);
+        std::bernoulli_distribution jump(0.05);
+        Pixels pixels(8 * n, width);
+        std::vector<std::int32_t> edges;
+        for (std::int32_t e = 0; e < 2 * n; ++e) {
+            edges.push_back(4 * e + 2);
+        }
+        for (std::int32_t x = 0; x < width; ++x) {
+            for (std::int32_t e = 0; e < 2 * n; ++e) {
+                std::int32_t& edge = edges[static_cast<std::size_t>(e)];
+                edge += (jump(generator) ? 3 : 1) * wave(generator);
+                edge = std::min(std::max(edge, 4 * e - 3), 4 * e + 7);
+            }
+            for (std::int32_t y = 0; y < pixels.height_; ++y) {
+                const auto above = std::count_if(edges.begin(), edges.end(), [y](auto e) { return e <= y; });
+                pixels.set(x, y, above % 2 == 1);
+            }
         }
         return pixels;
     }

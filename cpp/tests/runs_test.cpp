@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "pixels.hpp"
 
 namespace tfdp {
@@ -140,6 +142,35 @@ TEST(Runs, DenseMasksOfAnyByteAndAnyStride) {
     Runs runs;
     runs_from_dense(bytes.data(), 19, {2, 17}, Axis::row, runs);
     expect_equal(runs, Pixels({".#######..######.", ".###############."}).runs(Axis::row));
+}
+
+TEST(Runs, DenseLinesOfAnyLength) {
+    std::mt19937 generator(3);
+    std::geometric_distribution<int> run_length(0.03);
+    std::uniform_int_distribution<int> values(1, 255);
+    for (std::int32_t n = 0; n < 400; ++n) {
+        std::vector<std::uint8_t> pixels;
+        Runs expected;
+        expected.clear(Axis::row);
+        for (bool foreground = n % 2 == 0; pixels.size() < static_cast<std::size_t>(n);
+             foreground = !foreground) {
+            const auto begin = static_cast<std::int32_t>(pixels.size());
+            const std::int32_t end = std::min(begin + run_length(generator), n);
+            for (std::int32_t i = begin; i < end; ++i) {
+                pixels.push_back(foreground ? static_cast<std::uint8_t>(values(generator)) : 0);
+            }
+            if (foreground) {
+                expected.append(0, begin, end);
+            }
+        }
+        Runs runs;
+        runs_from_dense(pixels.data(), n, {1, n}, Axis::row, runs);
+        ASSERT_EQ(runs.size(), expected.size()) << n;
+        for (std::int64_t r = 0; r < runs.size(); ++r) {
+            ASSERT_EQ(runs.data()[r].begin, expected.data()[r].begin) << n;
+            ASSERT_EQ(runs.data()[r].end, expected.data()[r].end) << n;
+        }
+    }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ import codecs
 import contextlib
 import gc
 import json
+import mmap
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias, TypeVar
@@ -19,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfdp_fast import _core
+from tfdp_fast._core import SegmentationBatch
 from tfdp_fast.errors import DataError
+from tfdp_fast.formats._coco_columns import AnnotationColumns, CategoryColumns, ImageColumns, Lists
 from tfdp_fast.formats._coco_records import (
     ANNOTATION,
     CATEGORY,
@@ -31,7 +34,6 @@ from tfdp_fast.formats._coco_records import (
     Kind,
     RecordT_co,
     Table,
-    Tables,
     missing_list,
 )
 from tfdp_fast.formats.dataset import Problem
@@ -56,6 +58,8 @@ _KEY = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*')
 # Two searches for plain words are ten times as fast as one for either. A key is no such word.
 _NONFINITE = [re.compile(word + rb"(?!\s*:)") for word in (rb"NaN", rb"Infinity")]
 _BLOCK = 1 << 24
+STEP = 1 << 25
+"""Bytes that are scanned before the memory of what lies behind is given back."""
 
 
 class JsonText:
@@ -86,21 +90,40 @@ class JsonText:
         whole = memoryview(data)
         self._mark = 3 if bytes(whole[:3]) == codecs.BOM_UTF8 else 0
         self.text = whole[self._mark :]
+        self._data = data
+        self._records: dict[str, Spans] | None = None
         self._nonfinite = False
         if not self.text:
             raise DataError(name, None, "is empty")
 
-    def read(self) -> Tables:
+    def read(self) -> Lists:
         """Read all records."""
         return self._readable(self._read)
 
+    def batch(self, records: NDArray[np.int64], sizes: NDArray[np.int32]) -> SegmentationBatch:
+        """The segmentations of some of the annotations that were read."""
+        spans = self.segmentations[records]
+        batch = SegmentationBatch.from_json(self.text, spans, sizes)
+        if len(spans):
+            self.let_go(int(spans[0, 0]), int(spans[-1, 1]))
+        return batch
+
     def record_spans(self, *list_names: str) -> list[Spans]:
         """The spans of all records of some lists: int64 [n, 2] each."""
+        if self._records is not None:
+            return [self._records[name] for name in list_names]
         return self._readable(
             lambda text: [
                 _core.spans_of(_PIECES.decode(self._value(text, name)), text) for name in list_names
             ]
         )
+
+    def let_go(self, begin: int, end: int) -> None:
+        """Take in that a piece of the text is not needed for now: of a mapped file, give its memory back."""
+        if isinstance(self._data, mmap.mmap):
+            begin, end = ((at + self._mark) // mmap.PAGESIZE * mmap.PAGESIZE for at in (begin, end))
+            if begin < end:
+                self._data.madvise(mmap.MADV_DONTNEED, begin, end - begin)
 
     def _readable(self, read: Callable[[Text], T]) -> T:
         """Call `read` with a text that msgspec can read, of the same length."""
@@ -121,23 +144,55 @@ class JsonText:
                 problem = self._malformed(error)
             raise problem()
 
-    def _read(self, text: Text) -> Tables:
+    def _read(self, text: Text) -> Lists:
+        scan = self._scanned(text)
+        if not scan.complete:
+            return self._decoded(text)
+        self.lists = dict(zip(LISTS, scan.lists, strict=True))
+        self._records = {IMAGE.list_name: scan.images, ANNOTATION.list_name: scan.annotations}
+        if not scan.plain_annotations:
+            return self._decoded_one_by_one(text)
+        self.segmentations = scan.segmentations
+        return Lists(
+            ImageColumns.scanned(scan, self.text)
+            if scan.plain_images
+            else ImageColumns.of(self._table(text, IMAGE, Image)),
+            CategoryColumns.of(self._table(text, CATEGORY, Category)),
+            AnnotationColumns.scanned(scan),
+        )
+
+    def _scanned(self, text: Text) -> _core.CocoScan:
+        """Scan the text as far as it is plain."""
+        scan = _core.CocoScan(text)
+        at = 0
+        while scan.advance(at + STEP):
+            self.let_go(at, at + STEP)
+            at += STEP
+        self.let_go(at, len(text))
+        return scan
+
+    def _decoded(self, text: Text) -> Lists:
+        """Decode what is not plain. It may be a fault that has to be named."""
         try:
             top = _TOP.decode(text)
         except msgspec.ValidationError:
-            return self._read_one_by_one(text)
+            self._find_lists(text, np.empty((0, 2), np.int64))
+            return self._decoded_one_by_one(text)
         self._locate([annotation.segmentation for annotation in top.annotations], text)
         self._find_lists(text, self.segmentations)
-        return Tables(Table.whole(top.images), Table.whole(top.categories), Table.whole(top.annotations))
+        return Lists(
+            ImageColumns.of(Table.whole(top.images)),
+            CategoryColumns.of(Table.whole(top.categories)),
+            AnnotationColumns.of(Table.whole(top.annotations)),
+        )
 
-    def _read_one_by_one(self, text: Text) -> Tables:
-        """The same with its faults, which msgspec reports for a whole list only."""
-        self._find_lists(text, np.empty((0, 2), np.int64))
-        images = self._table(text, IMAGE, Image)
-        categories = self._table(text, CATEGORY, Category)
+    def _decoded_one_by_one(self, text: Text) -> Lists:
+        """The same list by list, once it is known where they are, with the faults of single records."""
+        images = ImageColumns.of(self._table(text, IMAGE, Image))
+        categories = CategoryColumns.of(self._table(text, CATEGORY, Category))
         annotations = self._table(text, ANNOTATION, JsonAnnotation)
         self._locate([annotation.segmentation for annotation in annotations.records], text)
-        return Tables(images, categories, annotations)
+        return Lists(images, categories, AnnotationColumns.of(annotations))
 
     def _locate(self, pieces: list[msgspec.Raw], text: Text) -> None:
         self.segmentations = _core.spans_of(pieces, text)

@@ -209,15 +209,6 @@ class Table(Generic[RecordT_co]):
         return len(self.records) + len(self.failures)
 
 
-@dataclass(frozen=True)
-class Tables:
-    """The three lists of a source."""
-
-    images: Table[Image]
-    categories: Table[Category]
-    annotations: Table[Annotation]
-
-
 def plain(value: Any) -> Any:
     """A number of NumPy's as one of Python's; anything else as it is."""
     return value.item() if isinstance(value, (np.integer, np.floating, np.bool_)) else value
@@ -294,8 +285,3 @@ def flag_column(name: str, flags: list[Any]) -> tuple[NDArray[np.bool_], list[tu
 def missing_list(name: str) -> str:
     """The reason if one of the three lists is not there."""
     return f'has no "{name}" (needed are "images", "annotations" and "categories")'
-
-
-def id_column(ids: list[int | str]) -> NDArray[Any]:
-    """A column of ids that are fit for one: int64 or text."""
-    return np.array(ids, dtype=np.str_ if ids and isinstance(ids[0], str) else np.int64)

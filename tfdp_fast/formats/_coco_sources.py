@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tfdp_fast._core import SegmentationBatch
 from tfdp_fast._output import output, refuse_to_overwrite
 from tfdp_fast.errors import DataError
+from tfdp_fast.formats._coco_columns import AnnotationColumns, CategoryColumns, ImageColumns, Lists
 from tfdp_fast.formats._coco_json import JsonText
 from tfdp_fast.formats._coco_records import (
     ANNOTATION,
@@ -29,7 +30,6 @@ from tfdp_fast.formats._coco_records import (
     ObjectAnnotation,
     RecordT_co,
     Table,
-    Tables,
     missing_list,
 )
 from tfdp_fast.formats._coco_write import Selected, subset_pieces
@@ -43,7 +43,7 @@ class Source(Protocol):
 
     name: str
 
-    def read(self) -> Tables:
+    def read(self) -> Lists:
         """Read all records but their segmentations."""
 
     def segmentations(self, records: NDArray[np.int64], sizes: NDArray[np.int32]) -> SegmentationBatch:
@@ -64,14 +64,14 @@ class JsonSource:
         self._json = JsonText(name, data)
         self._file = file
 
-    def read(self) -> Tables:
+    def read(self) -> Lists:
         """Read all records but their segmentations."""
         return self._json.read()
 
     def segmentations(self, records: NDArray[np.int64], sizes: NDArray[np.int32]) -> SegmentationBatch:
         """Read the segmentations of some of the annotations that `read` returned."""
         self._check_unchanged()
-        return SegmentationBatch.from_json(self._json.text, self._json.segmentations[records], sizes)
+        return self._json.batch(records, sizes)
 
     def refuse(self, destination: Any) -> None:
         """Raise OutputError if the destination is the source."""
@@ -89,7 +89,7 @@ class JsonSource:
             )
         ]
         with output(destination) as file:
-            file.writelines(subset_pieces(self._json.text, arrays))
+            file.writelines(subset_pieces(self._json.text, arrays, self._json.let_go))
             self._check_unchanged()
 
     def _check_unchanged(self) -> None:
@@ -133,9 +133,8 @@ def open_path(path: str | os.PathLike[str], name: str | None) -> JsonSource:
         with Path(path).open("rb") as file:
             about = os.fstat(file.fileno())
             if stat.S_ISREG(about.st_mode) and about.st_size > 0:
-                # The mapping is read at once and as a whole: not page by page.
-                flags = mmap.MAP_PRIVATE | getattr(mmap, "MAP_POPULATE", 0)
-                data: Any = mmap.mmap(file.fileno(), about.st_size, flags=flags, prot=mmap.PROT_READ)
+                flags, protection = mmap.MAP_PRIVATE, mmap.PROT_READ
+                data: Any = mmap.mmap(file.fileno(), about.st_size, flags=flags, prot=protection)
                 version: FileVersion | None = FileVersion(path, about)
             else:
                 data, version = file.read(), None
@@ -158,11 +157,15 @@ class ObjectSource:
         self._dataset = {key: list(value) if key in LISTS else value for key, value in dataset.items()}
         self._segmentations: list[Any] = []
 
-    def read(self) -> Tables:
+    def read(self) -> Lists:
         """Read all records but their segmentations."""
         annotations = self._table(ANNOTATION, ObjectAnnotation)
         self._segmentations = [annotation.segmentation for annotation in annotations.records]
-        return Tables(self._table(IMAGE, Image), self._table(CATEGORY, Category), annotations)
+        return Lists(
+            ImageColumns.of(self._table(IMAGE, Image)),
+            CategoryColumns.of(self._table(CATEGORY, Category)),
+            AnnotationColumns.of(annotations),
+        )
 
     def segmentations(self, records: NDArray[np.int64], sizes: NDArray[np.int32]) -> SegmentationBatch:
         """Read the segmentations of some of the annotations that `read` returned."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from itertools import repeat
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,24 +12,11 @@ from numpy.typing import NDArray
 from tfdp_fast._core import SegmentationBatch
 from tfdp_fast._output import check_output
 from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.formats._coco_records import (
-    ANNOTATION,
-    CATEGORY,
-    IMAGE,
-    Category,
-    Image,
-    Kind,
-    Record,
-    Table,
-    Tables,
-    flag_column,
-    id_column,
-    shown,
-    unfit_ids,
-    unfit_sides,
-)
+from tfdp_fast.formats._coco_columns import CategoryColumns, ImageColumns, Lists
+from tfdp_fast.formats._coco_records import ANNOTATION, CATEGORY, IMAGE
+from tfdp_fast.formats._coco_sieve import Sieve
 from tfdp_fast.formats._coco_sources import JsonSource, ObjectSource, Source, open_path
-from tfdp_fast.formats.dataset import Dataset, OnError, Problem
+from tfdp_fast.formats.dataset import Dataset, OnError
 
 __all__ = ["read_coco"]
 
@@ -109,10 +95,10 @@ class _CocoDataset(Dataset):
     def __init__(self, source: Source, on_error: OnError) -> None:
         self._source = source
         self.source = source.name
-        tables = source.read()
-        self._read_images(tables.images)
-        self._read_categories(tables.categories)
-        self._read_annotations(tables, on_error)
+        lists = source.read()
+        self._read_images(lists.images)
+        self._read_categories(lists.categories)
+        self._read_annotations(lists, on_error)
 
     def segmentations(self, positions: NDArray[np.int64]) -> SegmentationBatch:
         """Read the segmentations of the annotations at some positions, 0 <= position < A."""
@@ -141,125 +127,32 @@ class _CocoDataset(Dataset):
         self._source.write(destination, keep, keep_rows)
         return int(np.count_nonzero(keep_rows))
 
-    def _read_images(self, table: Table[Image]) -> None:
-        sieve = _Sieve(self.source, IMAGE, table, "raise")
-        images = table.records
-        sieve.set_aside(unfit_sides(images))
-        self.image_ids = sieve.ids()
-        sizes = [(image.height, image.width) for image in images]
-        self.image_sizes = np.array(sizes, np.int32).reshape(-1, 2)
-        self.file_names = [
-            _path_of(image.coco_url) if image.file_name is None else image.file_name for image in images
-        ]
+    def _read_images(self, images: ImageColumns) -> None:
+        self.image_ids = Sieve(self.source, IMAGE, images, "raise").ids()
+        self.image_sizes = images.sizes
+        self.file_names = images.file_names
 
-    def _read_categories(self, table: Table[Category]) -> None:
-        self.category_ids = _Sieve(self.source, CATEGORY, table, "raise").ids()
-        self.category_names = [
-            str(category.id) if category.name is None else category.name for category in table.records
-        ]
+    def _read_categories(self, categories: CategoryColumns) -> None:
+        self.category_ids = Sieve(self.source, CATEGORY, categories, "raise").ids()
+        self.category_names = categories.names
 
-    def _read_annotations(self, tables: Tables, on_error: OnError) -> None:
-        table = tables.annotations
-        annotations = table.records
-        sieve = _Sieve(self.source, ANNOTATION, table, on_error)
-        crowd, unfit = flag_column("iscrowd", [annotation.iscrowd for annotation in annotations])
-        sieve.set_aside(unfit)
-        ignored, unfit = flag_column("ignore", [annotation.ignore for annotation in annotations])
-        sieve.set_aside(unfit)
+    def _read_annotations(self, lists: Lists, on_error: OnError) -> None:
+        columns = lists.annotations
+        sieve = Sieve(self.source, ANNOTATION, columns, on_error)
         ids = sieve.ids()
-        image_index = sieve.look_up(
-            "image_id", [annotation.image_id for annotation in annotations], tables.images
-        )
-        category_index = sieve.look_up(
-            "category_id", [annotation.category_id for annotation in annotations], tables.categories
-        )
+        image_index = sieve.look_up("image_id", columns.image_ids, lists.images.ids)
+        category_index = sieve.look_up("category_id", columns.category_ids, lists.categories.ids)
         self.problems = sorted(sieve.problems, key=lambda problem: problem.row)
-        self.records = len(table)
+        self.records = len(columns)
         good = sieve.good
         self._image_of_row = np.full(self.records, -1)  # -1: set aside
-        self._image_of_row[table.rows[good]] = image_index[good]
-        self.ignored = int(np.count_nonzero(ignored & good))
-        used = good & ~ignored
+        self._image_of_row[columns.rows[good]] = image_index[good]
+        self.ignored = int(np.count_nonzero(columns.ignored & good))
+        used = good & ~columns.ignored
         self._record_index = np.flatnonzero(used)
-        self.annotation_ids = ids[used]
-        self.rows = table.rows[used]
-        self.image_index = image_index[used]
-        self.category_index = category_index[used]
-        self.crowd = crowd[used]
-
-
-class _Sieve:
-    """Keeps the good records of a list apart from those that have a fault.
-
-    Attributes
-    ----------
-    good : bool [R]
-        Which of the table's records are good so far.
-    problems : list of Problem
-        What was found so far.
-    """
-
-    def __init__(self, source: str, kind: Kind, table: Table[Record], on_error: OnError) -> None:
-        self._source = source
-        self._kind = kind
-        self._rows = table.rows
-        self._ids = [record.id for record in table.records]
-        self._stop = on_error == "raise"
-        self.good = np.ones(len(self._ids), np.bool_)
-        self.problems: list[Problem] = []
-        for problem in table.failures:
-            self._report(problem)
-
-    def set_aside(self, faults: Iterable[tuple[int, str]]) -> None:
-        """Take in positions of records and what is wrong with them."""
-        for position, reason in faults:
-            if self.good[position]:
-                self.good[position] = False
-                name = self._kind.name_of(self._ids[position])
-                self._report(Problem(name, reason, int(self._rows[position])))
-
-    def ids(self) -> NDArray[Any]:
-        """The ids, [R]: all of one kind and no two the same, but for those of records that are set aside."""
-        self.set_aside(unfit_ids(self._ids))
-        self.set_aside(self._ids_given_before())
-        if self.good.all():
-            return id_column(self._ids)
-        good = np.flatnonzero(self.good)
-        column = id_column([self._ids[i] for i in good.tolist()])
-        ids = np.zeros(len(self._ids), column.dtype)
-        ids[good] = column
-        return ids
-
-    def look_up(
-        self, key: str, wanted: list[int | str], table: Table[Image] | Table[Category]
-    ) -> NDArray[np.int64]:
-        """The positions of the records that are referred to, [R]; -1 where there is none."""
-        index = {record.id: position for position, record in enumerate(table.records)}
-        found = np.fromiter(map(index.get, wanted, repeat(-1)), np.int64, len(wanted))
-        self.set_aside(
-            (position, f"{key} {shown(wanted[position])} does not exist")
-            for position in np.flatnonzero(found < 0).tolist()
-        )
-        return found
-
-    def _ids_given_before(self) -> Iterable[tuple[int, str]]:
-        if len(set(self._ids)) == len(self._ids):
-            return
-        first: dict[int | str, int] = {}
-        for position in np.flatnonzero(self.good).tolist():
-            before = first.setdefault(self._ids[position], position)
-            if before != position:
-                yield position, f"its id is given twice, first to {self._kind.place(int(self._rows[before]))}"
-
-    def _report(self, problem: Problem) -> None:
-        if self._stop:
-            raise DataError(self._source, problem.record, problem.reason)
-        self.problems.append(problem)
-
-
-def _path_of(url: str | None) -> str | None:
-    """The path in a URL: LVIS names the file only there."""
-    if url is None:
-        return None
-    path = url.partition("://")[2].partition("/")[2]
-    return path.partition("?")[0].partition("#")[0] or None
+        which = slice(None) if used.all() else used  # the columns themselves, where they can be had
+        self.annotation_ids = ids[which]
+        self.rows = columns.rows[which]
+        self.image_index = image_index[which]
+        self.category_index = category_index[which]
+        self.crowd = columns.crowd[which]

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tfdp/buffer.hpp"
+#include "tfdp/flat_runs.hpp"
 #include "tfdp/line_buckets.hpp"
 #include "tfdp/runs.hpp"
 #include "tfdp/status.hpp"
@@ -36,6 +37,9 @@ class PolygonFiller {
     /// Status::ok.
     [[nodiscard]] Status fill(const double* coordinates, const std::int64_t* offsets, std::int64_t polygons,
                               Size size, FillConvention convention, Runs& runs);
+    /// The same for an image of less than FlatRuns::max_pixels.
+    [[nodiscard]] Status fill(const double* coordinates, const std::int64_t* offsets, std::int64_t polygons,
+                              Size size, FillConvention convention, FlatRuns& runs);
 
   private:
     struct Point {
@@ -56,6 +60,9 @@ class PolygonFiller {
         const Run* run;
         std::int32_t last_row;
         std::int32_t crossed_until;
+
+        /// Of sides inside the image, so that none of its runs is empty.
+        [[nodiscard]] bool is_chain() const noexcept { return crossed_until == last_row; }
     };
 
     struct Piece {
@@ -63,21 +70,36 @@ class PolygonFiller {
         Run run;
     };
 
-    void fill_coco(const double* coordinates, std::int64_t points, Size size, Runs& runs);
-    void fill_opencv(const double* coordinates, std::int64_t points, Size size, Runs& runs);
+    // The target of what follows is Runs or FlatRuns.
+
+    template <class Target>
+    void fill_any(const double* coordinates, const std::int64_t* offsets, std::int64_t polygons, Size size,
+                  FillConvention convention, Target& target);
+    template <class Target>
     void fill_one(const double* coordinates, std::int64_t points, Size size, FillConvention convention,
-                  Runs& runs);
+                  Target& target);
+    template <class Target>
+    void fill_coco(const double* coordinates, std::int64_t points, Size size, Target& target);
+    template <class Target>
+    void fill_opencv(const double* coordinates, std::int64_t points, Size size, Target& target);
+
     void store_strands(Size size);
     /// Sides inside the image that go down, or up, one after the other: points top, top + step, ..., bottom.
     void store_chain(const Point* top, const Point* bottom, std::ptrdiff_t step);
     void store_side(Point from, Point to, Size size);
     [[nodiscard]] Run* add_strand(std::int32_t first_row, std::int32_t last_row, std::int32_t crossed_until);
-    void append_strands(Runs& runs);
-    void append_rows(std::int32_t row, std::int32_t end, Runs& runs);
-    void append_rows_of_two(std::int32_t row, std::int32_t end, Runs& runs);
+    [[nodiscard]] std::int64_t rows_of_strands() const noexcept;
+    template <class Appender>
+    void append_strands(Appender& appender);
+    template <class Appender>
+    void append_rows(std::int32_t row, std::int32_t end, Appender& appender);
+    template <class Appender>
+    void append_rows_of_two(std::int32_t row, std::int32_t end, Appender& appender);
     void sort_active();
+
     void keep_pieces();
-    void unite_pieces(Runs& runs);
+    template <class Target>
+    void unite_pieces(Target& target);
 
     std::vector<Point> points_;
     LineBuckets<std::int32_t> toggles_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tfdp/buffer.hpp"
+#include "tfdp/lanes.hpp"
 #include "tfdp/status.hpp"
 
 namespace tfdp {
@@ -55,6 +56,8 @@ class Runs {
         runs_.push_back({begin, end});
     }
 
+    class Appender;
+
     [[nodiscard]] Axis axis() const noexcept { return axis_; }
     [[nodiscard]] bool empty() const noexcept { return runs_.empty(); }
     [[nodiscard]] std::int32_t first_line() const noexcept { return first_line_; }
@@ -96,6 +99,70 @@ class Runs {
     std::int32_t last_line_ = no_line;
     Buffer<Run> runs_;
     Buffer<std::int64_t> line_begins_;
+};
+
+/// Does what append() does, faster: how many runs and lines there can be is known beforehand, and where the
+/// next one goes stays in registers. The Runs are empty before and not to be looked at until this is
+/// destroyed.
+class Runs::Appender {
+  public:
+    Appender(Runs& runs, std::int64_t max_runs, std::int64_t max_lines)
+        : runs_(runs),
+          first_run_(runs.runs_.room_for(max_runs + 1)),
+          run_(first_run_),
+          line_begin_(runs.line_begins_.room_for(max_lines)) {}
+    ~Appender() {
+        runs_.last_line_ = last_line_;
+        runs_.runs_.end_at(run_);
+        runs_.line_begins_.end_at(line_begin_);
+    }
+    Appender(const Appender&) = delete;
+    Appender& operator=(const Appender&) = delete;
+
+    void append(std::int32_t line, std::int32_t begin, std::int32_t end) noexcept {
+        if (begin >= end) {
+            return;
+        }
+        if (line != last_line_) {
+            begin_line(line);
+        } else if (run_[-1].end == begin) {
+            run_[-1].end = end;
+            return;
+        }
+        *run_++ = {begin, end};
+    }
+
+    /// One run in each of the lines first .. first + n - 1, none of which is in use yet. two_at(i) gives
+    /// those of first + i and first + i + 1, neither of them empty.
+    template <class TwoAt>
+    void append_lines(std::int32_t first, std::int32_t n, TwoAt two_at) noexcept {
+        begin_line(first);
+        for (std::int32_t i = 1; i < n; ++i) {
+            *line_begin_++ = run_ - first_run_ + i;
+        }
+        for (std::int32_t i = 0; i < n; i += 2) {
+            store(run_ + i, two_at(i));
+        }
+        last_line_ += n - 1;
+        run_ += n;
+    }
+
+  private:
+    void begin_line(std::int32_t line) noexcept {
+        if (last_line_ == no_line) {
+            runs_.first_line_ = line;
+            last_line_ = line - 1;
+        }
+        for (; last_line_ < line; ++last_line_) {
+            *line_begin_++ = run_ - first_run_;
+        }
+    }
+
+    Runs& runs_;
+    Run* first_run_;
+    Run* run_;
+    std::int64_t* line_begin_;
+    std::int32_t last_line_ = no_line;
 };
 
 /// COCO's run lengths (background first, column-major, alternating) to runs per column. Runs of length 0 are

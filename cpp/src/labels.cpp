@@ -1,33 +1,65 @@
 #include "tfdp/labels.hpp"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
+#include "tfdp/lanes.hpp"
+
 namespace tfdp {
+
+namespace {
+
+/// The first index >= begin at which a row holds another value, or n. Runs are long, so 64 bytes are compared
+/// at a time.
+template <class T>
+[[nodiscard]] std::int32_t end_of_run(const T* row, std::int32_t begin, std::int32_t n, T value) noexcept {
+    constexpr auto width = static_cast<std::int32_t>(sizeof(LanePairs) / sizeof(T));
+    std::array<T, sizeof(LanePairs) / sizeof(T)> repeated;
+    repeated.fill(value);
+    const auto values = load<LanePairs>(repeated.data());
+    const auto differ = [&](std::int32_t i) { return load<LanePairs>(row + i) ^ values; };
+    const auto all_zero = [](LanePairs bits) { return (bits[0] | bits[1]) == 0; };
+    std::int32_t i = begin;
+    while (i + 4 * width <= n &&
+           all_zero(differ(i) | differ(i + width) | differ(i + 2 * width) | differ(i + 3 * width))) {
+        i += 4 * width;
+    }
+    while (i + width <= n && all_zero(differ(i))) {
+        i += width;
+    }
+    while (i < n && row[i] == value) {
+        ++i;
+    }
+    return i;
+}
+
+}  // namespace
 
 template <class T>
 void LabelRuns::read(const T* labels, std::ptrdiff_t row_stride, Size size, std::int64_t background) {
     indices_.clear();
     seen_.clear();
     read_.clear();
-    std::int64_t last_label = background;
-    std::size_t last_index = 0;
+    // Neighbours alternate between a few labels, each of which is looked up once.
+    constexpr std::uint64_t recent_labels = 64;
+    std::array<std::int64_t, recent_labels> recent;
+    recent.fill(background);
+    std::array<std::size_t, recent_labels> recent_indices{};
     for (std::int32_t y = 0; y < size.height; ++y) {
         const T* const row =
             reinterpret_cast<const T*>(reinterpret_cast<const std::uint8_t*>(labels) + y * row_stride);
         for (std::int32_t x = 0; x < size.width;) {
             const T value = row[x];
-            std::int32_t end = x + 1;
-            while (end < size.width && row[end] == value) {
-                ++end;
-            }
+            const std::int32_t end = end_of_run(row, x + 1, size.width, value);
             const auto label = static_cast<std::int64_t>(value);
             if (label != background) {
-                if (label != last_label) {
-                    last_label = label;
-                    last_index = index_of(label);
+                const auto slot = static_cast<std::size_t>(static_cast<std::uint64_t>(label) % recent_labels);
+                if (recent[slot] != label) {
+                    recent[slot] = label;
+                    recent_indices[slot] = index_of(label);
                 }
-                read_.push_back({last_index, {y, {x, end}}});
+                read_.push_back({recent_indices[slot], {y, {x, end}}});
             }
             x = end;
         }
@@ -52,14 +84,14 @@ void LabelRuns::sort_by_label() {
         ranks[i] = static_cast<std::size_t>(at - labels_.begin());
     }
     begins_.assign(labels_.size() + 1, 0);
-    for (const auto& [index, row_run] : read_) {
-        ++begins_[ranks[index] + 1];
+    for (const ReadRun& read : read_) {
+        ++begins_[ranks[read.index] + 1];
     }
     std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
     std::vector<std::int64_t> next(begins_.begin(), begins_.end());
-    row_runs_.resize(read_.size());
-    for (const auto& [index, row_run] : read_) {
-        row_runs_[static_cast<std::size_t>(next[ranks[index]]++)] = row_run;
+    row_runs_.resize(static_cast<std::size_t>(read_.size()));
+    for (const ReadRun& read : read_) {
+        row_runs_[static_cast<std::size_t>(next[ranks[read.index]]++)] = read.run;
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 namespace tfdp {
@@ -63,6 +64,33 @@ TYPED_TEST(LabelTypes, EachPixelBelongsToItsLabelAlone) {
                 ASSERT_EQ(runs.contains(x, y), value == 31 * (i + 1));
             }
         }
+    }
+}
+
+TYPED_TEST(LabelTypes, RunsOfAnyLength) {
+    std::mt19937 generator(8);
+    std::geometric_distribution<int> run_length(0.02);
+    for (std::int32_t n = 0; n < 300; ++n) {
+        std::vector<TypeParam> row;
+        while (row.size() < static_cast<std::size_t>(n)) {
+            const int value = static_cast<int>(row.size() * 7 % 100);
+            row.insert(row.end(), static_cast<std::size_t>(1 + run_length(generator)),
+                       static_cast<TypeParam>(value));
+        }
+        row.resize(static_cast<std::size_t>(n));
+        LabelRuns label_runs;
+        label_runs.read(row.data(), 0, {1, n}, 0);
+        Runs runs;
+        std::int64_t pixels = 0;
+        for (std::size_t i = 0; i < label_runs.labels().size(); ++i) {
+            label_runs.runs_of(static_cast<std::int64_t>(i), runs);
+            pixels += runs.pixels();
+            for (std::int32_t x = 0; x < n; ++x) {
+                const bool here = row[static_cast<std::size_t>(x)] == label_runs.labels()[i];
+                ASSERT_EQ(runs.contains(x, 0), here) << n << " " << x;
+            }
+        }
+        ASSERT_EQ(pixels, n - std::count(row.begin(), row.end(), TypeParam{0}));
     }
 }
 

@@ -19,6 +19,8 @@ class Buffer {
     [[nodiscard]] std::int64_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] const T* data() const noexcept { return data_.get(); }
+    [[nodiscard]] const T* begin() const noexcept { return data_.get(); }
+    [[nodiscard]] const T* end() const noexcept { return data_.get() + size_; }
     [[nodiscard]] T& back() noexcept { return data_[static_cast<std::size_t>(size_ - 1)]; }
     [[nodiscard]] const T& operator[](std::int64_t i) const noexcept {
         return data_[static_cast<std::size_t>(i)];

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
+#include "tfdp/buffer.hpp"
 #include "tfdp/runs.hpp"
 
 namespace tfdp {
@@ -31,6 +31,11 @@ class LabelRuns {
         Run run;
     };
 
+    struct ReadRun {
+        std::size_t index;
+        RowRun run;
+    };
+
     [[nodiscard]] std::size_t index_of(std::int64_t label);
     void sort_by_label();
 
@@ -40,7 +45,7 @@ class LabelRuns {
     // While reading: labels by their first occurrence.
     std::unordered_map<std::int64_t, std::size_t> indices_;
     std::vector<std::int64_t> seen_;
-    std::vector<std::pair<std::size_t, RowRun>> read_;
+    Buffer<ReadRun> read_;
 };
 
 }  // namespace tfdp

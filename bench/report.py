@@ -194,12 +194,12 @@ def losses(results: dict[str, Any]) -> str:
                 for entry in info["entries"][1:]
                 if entry["ratio"] < 1
             ]
-        found += [
-            f"{goal['what']} against {goal['against']} is {number(goal['measured'], goal['unit'])}, "
-            f"the goal {bound(goal)}"
-            for goal in info.get("goals", [])
-            if not met(goal)
-        ]
+        for goal in info.get("goals", []):
+            if not met(goal):
+                subject = "" if goal["what"] == info["what"] else f"{goal['what']}: "
+                against = "" if goal["against"] == "–" else f" against {goal['against']}"
+                measured = number(goal["measured"], goal["unit"])
+                found.append(f"{subject}{measured}{against}, the goal is {bound(goal)}")
         if found:
             lines.append(f"- **{info['what']}**: {'; '.join(found)}. {info['note']}".rstrip())
     return "\n".join(lines) or "None."

@@ -42,7 +42,7 @@ def test_page(results: dict[str, Any]) -> None:
     lines = page(results).splitlines()
     assert "| COCO-100, RLE | slow | ≥ 60 × | 100 × | met |" in lines
     assert "| its memory | the file | ≤ 1 × | 2 × | missed by 50 % |" in lines
-    lost = "quick takes 0.5 × our time; its memory against the file is 2 ×, the goal ≤ 1 ×"
+    lost = "quick takes 0.5 × our time; its memory: 2 × against the file, the goal is ≤ 1 ×"
     assert f"- **COCO-100, RLE**: {lost}. It is a made one." in lines
     assert (
         "| COCO-100, RLE | 1,000 masks, 2.5 M bytes | tfdp-fast | 2 ms | 2 µs | 5 | 1 ms – 4 ms |  |" in lines

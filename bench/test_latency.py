@@ -87,7 +87,6 @@ def class_totals() -> tfdp.ClassTotals:
     return totals
 
 
-@pytest.mark.skipif(not hasattr(tfdp, "Scorer"), reason="no Scorer")
 @pytest.mark.parametrize("images", [1, IMAGES], ids=["one", "different"])
 @pytest.mark.parametrize("kind", AS_PIXELS)
 def test_image(benchmark: BenchmarkFixture, kind: str, images: int) -> None:

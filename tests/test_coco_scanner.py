@@ -169,7 +169,7 @@ def test_damaged_text(source: dict[str, Any], style: dict[str, Any], draws: st.D
         text[at : at + gone] = new
     damaged = bytes(text)
     if check_against_msgspec(damaged).complete:
-        msgspec.json.decode(damaged)
+        json.loads(damaged)  # msgspec refuses numbers beyond a double where it makes objects of them
 
 
 def test_every_byte_of_a_small_file_damaged(coco_dict: Make) -> None:

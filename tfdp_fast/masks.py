@@ -40,7 +40,7 @@ Polygons: TypeAlias = Literal["coco", "opencv"]
 ``"opencv"`` as ``cv2.fillPoly`` does it with coordinates truncated to int32, boundary painted.
 """
 
-CHUNK = 256
+CHUNK = 512
 """Masks per task of the thread pool, at most."""
 
 CHUNK_PIXELS = 1 << 26

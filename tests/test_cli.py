@@ -21,6 +21,7 @@ from tfdp_fast import _arguments, cli
 from tfdp_fast._console import Listing, Report, show
 from tfdp_fast.formats.dataset import OnError
 from tfdp_fast.masks import Polygons
+from tfdp_fast.reference import KERNELS
 from tfdp_fast.scoring import Variant
 from tfdp_fast.selection import Of
 
@@ -123,7 +124,7 @@ def test_how_many(folder: Path, capsys: pytest.CaptureFixture[str], option: list
 
 
 USAGE = [
-    ([], "tfdp: error: say what to do: prune, score, demo or completion (see tfdp --help)"),
+    ([], "tfdp: error: say what to do: prune, score, demo, warmup or completion (see tfdp --help)"),
     (["prun"], "invalid choice: 'prun'"),
     (["prune", "data.json", "-o", "x.json"], "one of the arguments --rate --keep --k is required"),
     (["prune", "data.json", "--rate", "0.5"], "the following arguments are required: -o/--output"),
@@ -323,6 +324,7 @@ def test_json_of_every_verb(
     assert cli.main(["--json", "score", "data.json"]) == 0
     assert json.loads(capsys.readouterr().out)["scored_images"] == 4
     assert run_json(capsys, "demo")["images"]["total"] == 60
+    assert run_json(capsys, "warmup")["kernels"] == len(KERNELS)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")

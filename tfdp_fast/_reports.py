@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import platform
 from pathlib import Path
@@ -14,6 +15,7 @@ from tfdp_fast._console import Listing, Report, Row, number, share
 from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.pruning import Pruned
 from tfdp_fast.scoring import Scores
+from tfdp_fast.warming import Warmup
 
 LISTED = 10
 """How many rows a listing on a terminal has at most."""
@@ -34,6 +36,18 @@ def _version_of(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
+
+
+def warmup_report(done: Warmup) -> Report:
+    """How many kernels were compiled, and where they are kept."""
+    data = dataclasses.asdict(done) | {"folders": list(map(str, done.folders))}
+    rows = [
+        ("kernels", number(done.kernels)),
+        ("compiled", number(done.compiled) if done.compiled else "0 (all had been kept before)"),
+        *(("kept in", str(folder)) for folder in done.folders),
+        ("time", f"{done.seconds:.2f} s"),
+    ]
+    return Report("All kernels are compiled and kept", data, rows)
 
 
 def prune_report(source: str, output: str, pruned: Pruned) -> Report:

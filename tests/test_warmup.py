@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tfdp_fast as tfdp
+from cli_support import process
 from tfdp_fast import cli
 from tfdp_fast.kernels import _policy
 from tfdp_fast.kernels._cache import KernelCache
 from tfdp_fast.reference import KERNELS
 
 
-def process(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``tfdp`` in a process of its own."""
-    code = f"import sys; from tfdp_fast.cli import main; sys.exit(main({list(arguments)!r}))"
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
-    )
-
-
 def test_all_kernels_are_compiled_then_found(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     n = len(KERNELS)
     first = process("warmup", cwd=tmp_path, NUMBA_CACHE_DIR=str(cache))
-    assert (first.returncode, first.stderr) == (0, "")
-    assert first.stdout.splitlines()[:3] == [f"kernels: {n}", f"compiled: {n}", f"kept in: {cache}"]
+    assert (first.returncode, first.stderr) == (0, b"")
+    assert first.stdout.decode().splitlines()[:3] == [f"kernels: {n}", f"compiled: {n}", f"kept in: {cache}"]
     assert len(list(cache.iterdir())) == n
     again = process("warmup", "--json", cwd=tmp_path, NUMBA_CACHE_DIR=str(cache))
-    assert (again.returncode, again.stderr) == (0, "")
+    assert (again.returncode, again.stderr) == (0, b"")
     report = json.loads(again.stdout)
     assert report.pop("seconds") > 0
     assert report == {"kernels": n, "compiled": 0, "kept": n, "folders": [str(cache)], "refusals": []}
@@ -51,18 +36,18 @@ def test_where_nothing_can_be_kept(tmp_path: Path, coco_dict: Any) -> None:
     nowhere = str(tmp_path / "file" / "cache")
     done = process("warmup", cwd=tmp_path, NUMBA_CACHE_DIR=nowhere)
     why = f"{len(KERNELS)} of {len(KERNELS)} kernels cannot be kept: {nowhere}: Not a directory"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"tfdp: error: {why}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", f"tfdp: error: {why}\n".encode())
     (tmp_path / "data.json").write_text(json.dumps(coco_dict()))
     done = process("score", "data.json", "-v", cwd=tmp_path, NUMBA_CACHE_DIR=nowhere)
-    assert (done.returncode, done.stdout.splitlines()[2]) == (0, "images: 3")
-    [line] = [line for line in done.stderr.splitlines() if "kernels" in line]
+    assert (done.returncode, done.stdout.splitlines()[2]) == (0, b"images: 3")
+    [line] = [line for line in done.stderr.decode().splitlines() if "kernels" in line]
     assert line.endswith(f"kernels are compiled for this process only: {nowhere}: Not a directory")
 
 
 def test_without_a_compiler(tmp_path: Path) -> None:
     done = process("warmup", cwd=tmp_path, NUMBA_DISABLE_JIT="1")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "tfdp: error: nothing is compiled while NUMBA_DISABLE_JIT is set\n"
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"tfdp: error: nothing is compiled while NUMBA_DISABLE_JIT is set\n"
 
 
 def test_the_function_says_what_it_did(

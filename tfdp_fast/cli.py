@@ -38,7 +38,7 @@ OK, WITH_PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 def _version_or_usage(arguments: argparse.Namespace) -> int:
     if not arguments.version:
         arguments.parser.error("say what to do: prune, score, demo, warmup or completion")
-    from tfdp_fast._reports import version_report
+    from tfdp_fast._versions import version_report
 
     _show(version_report(), arguments)
     return OK

@@ -46,7 +46,7 @@ def kernel(*arguments: Any) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     - kept in a file, because compiling takes seconds and loading milliseconds. Where no folder takes the file
       (see :func:`~tfdp_fast.kernels._cache.cache_folders`) each process compiles for itself.
 
-    Kernels that call each other live in one module: the cache does not see edits in another file.
+    Kernels that call each other live in one module: the cache does not see edits in another one.
 
     Parameters
     ----------

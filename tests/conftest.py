@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -79,3 +80,18 @@ class OpenCV:
 @pytest.fixture(scope="session")
 def opencv() -> type[OpenCV]:
     return OpenCV
+
+
+@pytest.fixture
+def folder(tmp_path: Path, coco_dict: Any) -> Path:
+    """A folder with ``data.json``, six images of which one has no annotation and one a crowd region only."""
+    data = coco_dict(images=4)
+    data["images"] += [{"id": i, "file_name": f"{i}.jpg", "height": 20, "width": 30} for i in (90, 91)]
+    crowd = {"size": [20, 30], "counts": [100, 100, 400]}
+    data["annotations"] += [
+        {"id": 90, "image_id": 90, "category_id": 5, "iscrowd": 1, "segmentation": crowd},
+        {"id": 91, "image_id": 10, "category_id": 6, "ignore": 1, "segmentation": [[1, 1, 9, 1, 9, 9, 1, 9]]},
+        {"id": 92, "image_id": 11, "category_id": 6, "segmentation": []},
+    ]
+    (tmp_path / "data.json").write_text(json.dumps(data))
+    return tmp_path

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import pty
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,45 +13,13 @@ from typing import Any, get_args
 import pytest
 
 import tfdp_fast as tfdp
+from cli_support import changed, process
 from tfdp_fast import _arguments, cli
-from tfdp_fast._console import Listing, Report, show
 from tfdp_fast.formats.dataset import OnError
 from tfdp_fast.masks import Polygons
+from tfdp_fast.reference import KERNELS
 from tfdp_fast.scoring import Variant
 from tfdp_fast.selection import Of
-
-SQUARE = [[1, 1, 9, 1, 9, 9, 1, 9]]
-
-
-def buffered() -> dict[str, str]:
-    """The environment of a user, whose output is buffered, so that it can still fail when a process ends."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-
-
-def process(
-    *arguments: str, cwd: Path, data: bytes = b"", code: str | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Run ``tfdp`` (or some code) in a process of its own."""
-    run = code or f"import sys; from tfdp_fast.cli import main; sys.exit(main({list(arguments)!r}))"
-    environment = buffered() | {"NO_COLOR": "1", "COLUMNS": "100"}
-    return subprocess.run(
-        [sys.executable, "-c", run], cwd=cwd, input=data, capture_output=True, env=environment, check=False
-    )
-
-
-@pytest.fixture
-def folder(tmp_path: Path, coco_dict: Any) -> Path:
-    """A folder with ``data.json``, six images of which one has no annotation and one a crowd region only."""
-    data = coco_dict(images=4)
-    data["images"] += [{"id": i, "file_name": f"{i}.jpg", "height": 20, "width": 30} for i in (90, 91)]
-    crowd = {"size": [20, 30], "counts": [100, 100, 400]}
-    data["annotations"] += [
-        {"id": 90, "image_id": 90, "category_id": 5, "iscrowd": 1, "segmentation": crowd},
-        {"id": 91, "image_id": 10, "category_id": 6, "ignore": 1, "segmentation": SQUARE},
-        {"id": 92, "image_id": 11, "category_id": 6, "segmentation": []},
-    ]
-    (tmp_path / "data.json").write_text(json.dumps(data))
-    return tmp_path
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
@@ -123,7 +87,7 @@ def test_how_many(folder: Path, capsys: pytest.CaptureFixture[str], option: list
 
 
 USAGE = [
-    ([], "tfdp: error: say what to do: prune, score, demo or completion (see tfdp --help)"),
+    ([], "tfdp: error: say what to do: prune, score, demo, warmup or completion (see tfdp --help)"),
     (["prun"], "invalid choice: 'prun'"),
     (["prune", "data.json", "-o", "x.json"], "one of the arguments --rate --keep --k is required"),
     (["prune", "data.json", "--rate", "0.5"], "the following arguments are required: -o/--output"),
@@ -200,12 +164,6 @@ def test_bad_usage_is_one_line(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def changed(folder: Path, change: Any) -> None:
-    data = json.loads((folder / "data.json").read_text())
-    change(data)
-    (folder / "data.json").write_text(json.dumps(data))
-
-
 def short_runs(data: dict[str, Any]) -> None:
     data["annotations"][2]["segmentation"] = {"size": [20, 30], "counts": [1, 2, 3]}
 
@@ -256,44 +214,6 @@ def test_what_is_no_data_set(folder: Path, data: bytes) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["bad.json", "data.json"]
 
 
-def test_through_pipes(folder: Path) -> None:
-    data = (folder / "data.json").read_bytes()
-    done = process("prune", "-", "--rate", "0.5", "-o", "-", cwd=folder, data=data)
-    assert done.returncode == 0
-    process("prune", "data.json", "--rate", "0.5", "-o", "pruned.json", cwd=folder)
-    assert done.stdout == (folder / "pruned.json").read_bytes()
-    assert b"kept: 2 (50.0%)" in done.stderr
-    quiet = process("prune", "-", "--rate", "0.5", "-o", "-", "-q", cwd=folder, data=data)
-    assert quiet.stderr == b""
-    scores = process("score", "-", "-o", "-", "--format", "json", "-q", cwd=folder, data=data)
-    expected = tfdp.score(folder / "data.json").images
-    assert json.loads(scores.stdout) == {
-        str(i): s for i, s in zip(expected.id.tolist(), expected.score.tolist(), strict=True) if s > 0
-    }
-
-
-def test_plain_lines_in_a_pipe_and_tables_on_a_terminal(folder: Path) -> None:
-    plain = process("score", "data.json", cwd=folder).stdout.decode()
-    assert all(": " in line for line in plain.splitlines())
-    assert "scored images: 4" in plain
-    assert plain.isascii()
-    main_end, terminal = pty.openpty()
-    code = "import sys; from tfdp_fast.cli import main; sys.exit(main(['score', 'data.json']))"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], cwd=folder, stdout=terminal, env=os.environ | {"COLUMNS": "100"}
-    ) as shown:
-        os.close(terminal)
-        seen = b""
-        try:
-            while piece := os.read(main_end, 4096):
-                seen += piece
-        except OSError:  # Linux says so when the other end is closed
-            pass
-    os.close(main_end)
-    assert shown.returncode == 0
-    assert "Best images" in seen.decode()
-
-
 @pytest.mark.parametrize("suffix", ["parquet", "npz", "csv", "json"])
 def test_score_writes_every_format(folder: Path, capsys: pytest.CaptureFixture[str], suffix: str) -> None:
     path = folder / f"scores.{suffix}"
@@ -323,6 +243,7 @@ def test_json_of_every_verb(
     assert cli.main(["--json", "score", "data.json"]) == 0
     assert json.loads(capsys.readouterr().out)["scored_images"] == 4
     assert run_json(capsys, "demo")["images"]["total"] == 60
+    assert run_json(capsys, "warmup")["kernels"] == len(KERNELS)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
@@ -365,7 +286,7 @@ def test_demo_spares_what_is_no_demo(folder: Path) -> None:
     assert {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["prune", "--help"], ["score", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["prune", "--help"], ["score", "--help"], ["--version"]])
 def test_help_is_light(folder: Path, arguments: list[str]) -> None:
     code = (
         f"import sys\nfrom tfdp_fast.cli import main\nassert main({arguments!r}) == 0\n"
@@ -374,7 +295,7 @@ def test_help_is_light(folder: Path, arguments: list[str]) -> None:
     )
     done = process(cwd=folder, code=code)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"usage: tfdp" in done.stdout
+    assert b"tfdp" in done.stdout
 
 
 def test_interruption_leaves_nothing(folder: Path) -> None:
@@ -386,129 +307,6 @@ def test_interruption_leaves_nothing(folder: Path) -> None:
     done = process(cwd=folder, code=code)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"tfdp: interrupted\n")
     assert sorted(path.name for path in folder.iterdir()) == ["data.json"]
-
-
-WRITES = [
-    ["--help"],
-    ["--version"],
-    ["completion", "bash"],
-    ["score", "data.json"],
-    ["score", "data.json", "--json"],
-    ["score", "data.json", "-o", "-", "--format", "npz", "-q"],
-    ["prune", "data.json", "--rate", "0.5", "-o", "-", "-q"],
-]
-
-
-@pytest.mark.parametrize("arguments", WRITES)
-def test_a_reader_that_leaves_is_no_error(folder: Path, arguments: list[str]) -> None:
-    run = f"import sys; from tfdp_fast.cli import main; sys.exit(main({arguments!r}))"
-    with subprocess.Popen(
-        [sys.executable, "-c", run],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=buffered(),
-    ) as writer:
-        assert writer.stdout is not None
-        assert writer.stderr is not None
-        writer.stdout.close()
-        assert writer.stderr.read() == b""
-    assert writer.returncode == 0
-
-
-@pytest.mark.parametrize("arguments", WRITES[1:])
-def test_output_that_cannot_be_written(folder: Path, arguments: list[str]) -> None:
-    run = f"import sys; from tfdp_fast.cli import main; sys.exit(main({arguments!r}))"
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", run],
-            cwd=folder,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            env=buffered(),
-            check=False,
-        )
-    assert (done.returncode, done.stderr) == (2, b"tfdp: error: standard output: No space left on device\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        ("score data.json", 0, b""),
-        ("score data.json --json", 0, b""),
-        ("prune data.json --rate 0.5 -o x.json", 0, b""),
-        ("prune data.json --rate 0.5 -o -", 2, b"tfdp: error: standard output is closed\n"),
-        ("completion bash", 2, b"tfdp: error: standard output is closed\n"),
-    ],
-)
-def test_without_standard_output(folder: Path, arguments: str, code: int, message: bytes) -> None:
-    run = f"import sys; from tfdp_fast.cli import main; sys.exit(main({arguments.split()!r}))"
-    shell = ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, run]
-    done = subprocess.run(shell, cwd=folder, stderr=subprocess.PIPE, check=False)
-    assert (done.returncode, done.stderr) == (code, message)
-
-
-def test_standard_input_may_be_a_socket(folder: Path) -> None:
-    for data, code in (((folder / "data.json").read_bytes(), 0), (b"[]", 2)):
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            ours.sendall(data)
-            ours.shutdown(socket.SHUT_WR)
-            run = "import sys; from tfdp_fast.cli import main; sys.exit(main(['score', '-', '-q']))"
-            done = subprocess.run(
-                [sys.executable, "-c", run],
-                cwd=folder,
-                stdin=theirs.fileno(),
-                capture_output=True,
-                check=False,
-            )
-        assert done.returncode == code
-        assert done.stderr == (
-            b"tfdp: error: /dev/stdin: the top level is not a JSON object\n" if code else b""
-        )
-
-
-@pytest.mark.parametrize("verb", [["prune", "--rate", "0.5"], ["score"]])
-def test_standard_input_is_not_overwritten(folder: Path, verb: list[str]) -> None:
-    before = (folder / "data.json").read_bytes()
-    arguments = [*verb, "-", "-o", "data.json"]
-    run = f"import sys; from tfdp_fast.cli import main; sys.exit(main({arguments!r}))"
-    with (folder / "data.json").open("rb") as data:
-        done = subprocess.run(
-            [sys.executable, "-c", run], cwd=folder, stdin=data, capture_output=True, check=False
-        )
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == b"tfdp: error: data.json: is the file that is being read\n"
-    assert (folder / "data.json").read_bytes() == before
-
-
-def test_names_steer_no_terminal_and_break_no_line(folder: Path) -> None:
-    def rename(data: dict[str, Any]) -> None:
-        data["categories"][0]["name"] = "c\x1b]0;title\x07\n[bold]"
-
-    changed(folder, rename)
-    (folder / "data.json").rename(folder / "two\nlines \u00e9.json")
-    done = process("score", "two\nlines \u00e9.json", cwd=folder)
-    assert done.stdout.splitlines()[0] == "source: two\\nlines \u00e9.json".encode()
-    report = Report("x", {}, [], [Listing("Classes", ("class",), [["c\x1b]0;title\x07\n[bold]"]])])
-    terminal = io.StringIO()
-    terminal.isatty = lambda: True  # type: ignore[method-assign]
-    show(report, as_json=False, quiet=False, stream=terminal)
-    assert "c\\x1b]0;title\\x07\\n[bold]" in terminal.getvalue()
-
-
-def test_a_name_that_the_encoding_does_not_have(folder: Path) -> None:
-    (folder / "data.json").rename(folder / "\u00e9.json")
-    run = "import sys; from tfdp_fast.cli import main; sys.exit(main(['score', '\u00e9.json']))"
-    done = subprocess.run(
-        [sys.executable, "-c", run],
-        cwd=folder,
-        capture_output=True,
-        env=buffered() | {"PYTHONIOENCODING": "ascii"},
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.startswith(b"source: \\xe9.json\n")
 
 
 def test_traceback_only_where_it_is_wanted(folder: Path) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import importlib
 import itertools
-import logging
 import math
 import os
 import pkgutil
@@ -24,7 +23,6 @@ from pycocotools import mask as coco
 
 from tfdp_fast import kernels, reference
 from tfdp_fast.kernels import rle, sums
-from tfdp_fast.kernels._policy import F64, kernel
 from tfdp_fast.reference import KERNELS, LIMBS
 from tfdp_fast.status import Status
 
@@ -306,15 +304,6 @@ def test_read_only_arrays_are_taken() -> None:
     values = np.ones(3)
     values.flags.writeable = False
     assert sums.balance(values, np.zeros(3, np.int64), values).tolist() == [1.0, 1.0, 1.0]
-
-
-def test_without_a_cache_folder_a_kernel_is_compiled_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
-    scope: dict[str, Any] = {}
-    exec("def first(values): return values[0]", scope)  # no source file, so Numba finds no cache folder
-    with caplog.at_level(logging.DEBUG):
-        first = kernel(F64)(scope["first"])
-    assert first(np.array([2.5])) == 2.5
-    assert "compiled without a cache" in caplog.text
 
 
 def test_reference_does_not_import_numba() -> None:

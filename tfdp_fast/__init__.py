@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tfdp_fast.selection import select as select
     from tfdp_fast.status import Status as Status
     from tfdp_fast.totals import ClassTotals as ClassTotals
+    from tfdp_fast.warming import Warmup as Warmup
+    from tfdp_fast.warming import warmup as warmup
 
 _HOMES = {
     "boundary": ("BoundaryCounts",),
@@ -43,6 +45,7 @@ _HOMES = {
     "selection": ("Subset", "select"),
     "status": ("Status",),
     "totals": ("ClassTotals",),
+    "warming": ("Warmup", "warmup"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -45,6 +45,12 @@ examples:
   tfdp score instances_train.json -o - --format csv     to standard output
 """
 
+WARMUP_EPILOG = """\
+Kernels are compiled on first use, which takes seconds, and kept for later processes: beside the package or,
+where that is read-only, in the user's cache folder. NUMBA_CACHE_DIR names another folder. Run this while an
+image is built (RUN tfdp warmup). It fails if a kernel cannot be kept; the other verbs do without.
+"""
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one line.
@@ -152,6 +158,8 @@ def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.Argum
     demo.add_argument(
         "-o", "--output", metavar="FOLDER", default="tfdp-demo", help="where to (default: %(default)s)"
     )
+
+    _verb(verbs, "warmup", "compile all kernels and keep them", WARMUP_EPILOG)
 
     completion = _verb(verbs, "completion", "print a completion script for a shell")
     completion.add_argument("shell", choices=SHELLS)

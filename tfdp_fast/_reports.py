@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfdp_fast import __version__
 from tfdp_fast._console import Listing, Report, Row, number, share
 from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.pruning import Pruned
 from tfdp_fast.scoring import Scores
+from tfdp_fast.warming import Warmup
 
 LISTED = 10
 """How many rows a listing on a terminal has at most."""
 
 
-def version_report() -> Report:
-    """Versions of the package, its build, and what it runs on."""
-    from tfdp_fast import _core
-
-    packages = ("numpy", "numba", "msgspec", "pyarrow", "pycocotools")
-    versions = {"tfdp-fast": __version__, "build": _core.build, "Python": platform.python_version()}
-    versions |= {package: _version_of(package) for package in packages}
-    return Report("tfdp-fast", versions, list(versions.items()))
-
-
-def _version_of(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+def warmup_report(done: Warmup) -> Report:
+    """How many kernels were compiled, and where they are kept."""
+    data = dataclasses.asdict(done) | {"folders": list(map(str, done.folders))}
+    rows = [
+        ("kernels", number(done.kernels)),
+        ("compiled", number(done.compiled) if done.compiled else "0 (all had been kept before)"),
+        *(("kept in", str(folder)) for folder in done.folders),
+        ("time", f"{done.seconds:.2f} s"),
+    ]
+    return Report("All kernels are compiled and kept", data, rows)
 
 
 def prune_report(source: str, output: str, pruned: Pruned) -> Report:

@@ -38,8 +38,8 @@ OK, WITH_PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 def _version_or_usage(arguments: argparse.Namespace) -> int:
     if not arguments.version:
-        arguments.parser.error("say what to do: prune, score, demo or completion")
-    from tfdp_fast._reports import version_report
+        arguments.parser.error("say what to do: prune, score, demo, warmup or completion")
+    from tfdp_fast._versions import version_report
 
     _show(version_report(), arguments)
     return OK
@@ -159,6 +159,20 @@ def _demo(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _warmup(arguments: argparse.Namespace) -> int:
+    from tfdp_fast._reports import warmup_report
+    from tfdp_fast.warming import warmup
+
+    done = warmup()
+    if not done.kernels:
+        raise OutputError("nothing is compiled while NUMBA_DISABLE_JIT is set")
+    if done.kept < done.kernels:
+        lost = f"{done.kernels - done.kept} of {done.kernels} kernels cannot be kept"
+        raise OutputError(f"{lost}: {'; '.join(done.refusals)}")
+    _show(warmup_report(done), arguments)
+    return OK
+
+
 def _completion(arguments: argparse.Namespace) -> int:
     import shtab
 
@@ -203,6 +217,7 @@ VERBS: dict[str | None, Callable[[argparse.Namespace], int]] = {
     "prune": _prune,
     "score": _score,
     "demo": _demo,
+    "warmup": _warmup,
     "completion": _completion,
 }
 

@@ -26,11 +26,41 @@ bool is_numeric(const py::array& array) {
     return kind == 'i' || kind == 'u' || kind == 'f';
 }
 
+/// An item of a list or tuple; none if there is no such item any more.
+py::object item_at(py::handle sequence, py::ssize_t i) {
+#if defined(Py_GIL_DISABLED)
+    if (PyList_Check(sequence.ptr())) {
+        PyObject* const item = PyList_GetItemRef(sequence.ptr(), i);
+        if (item == nullptr) {
+            PyErr_Clear();
+        }
+        return py::reinterpret_steal<py::object>(item);
+    }
+#endif
+    return py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(sequence.ptr(), i));
+}
+
+/// What a dict has under a key; none if it has nothing.
+py::object value_of(py::handle dict, const char* key) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject* value = nullptr;
+    if (PyDict_GetItemStringRef(dict.ptr(), key, &value) < 0) {
+        PyErr_Clear();
+    }
+    return py::reinterpret_steal<py::object>(value);
+#else
+    return py::reinterpret_borrow<py::object>(PyDict_GetItemString(dict.ptr(), key));
+#endif
+}
+
 template <class Take>
 Status for_each_item(py::handle sequence, Take take_item, py::ssize_t first = 0) {
     // The length is asked again each time: an item's __float__ may run any code.
     for (py::ssize_t i = first; i < PySequence_Fast_GET_SIZE(sequence.ptr()); ++i) {
-        const auto item = py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(sequence.ptr(), i));
+        const py::object item = item_at(sequence, i);
+        if (!item) {
+            break;  // another thread has just made the list shorter
+        }
         const Status status = take_item(item);
         if (status != Status::ok) {
             return status;
@@ -59,7 +89,11 @@ Status take_coordinate(py::handle number, SegmentationBatch& batch) {
 }
 
 /// Mostly all items are floats. Returns how many of the first ones are, and have been taken.
-py::ssize_t take_floats(py::handle sequence, std::vector<double>& coordinates) {
+py::ssize_t take_floats([[maybe_unused]] py::handle sequence,
+                        [[maybe_unused]] std::vector<double>& coordinates) {
+#if defined(Py_GIL_DISABLED)
+    return 0;  // another thread may change the list meanwhile
+#else
     PyObject* const* const items = PySequence_Fast_ITEMS(sequence.ptr());
     const auto n = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(sequence.ptr()));
     const std::size_t begin = coordinates.size();
@@ -70,6 +104,7 @@ py::ssize_t take_floats(py::handle sequence, std::vector<double>& coordinates) {
     }
     coordinates.resize(begin + i);
     return static_cast<py::ssize_t>(i);
+#endif
 }
 
 /// A list x0, y0, x1, y1, ..., or an array of that or of shape [n, 2].
@@ -170,18 +205,18 @@ Status take_size(py::handle object, Size& size) {
 }
 
 Status take_rle(py::handle rle, SegmentationBatch& batch, SegmentationKind& kind, Size& size) {
-    PyObject* const counts = PyDict_GetItemString(rle.ptr(), "counts");
-    if (counts == nullptr) {
+    const py::object counts = value_of(rle, "counts");
+    if (!counts) {
         return Status::segmentation_type;
     }
-    PyObject* const stated = PyDict_GetItemString(rle.ptr(), "size");
-    if (stated != nullptr) {
+    const py::object stated = value_of(rle, "size");
+    if (stated) {
         const Status status = take_size(stated, size);
         if (status != Status::ok) {
             return status;
         }
     }
-    return take_counts(py::reinterpret_borrow<py::object>(counts), batch, kind);
+    return take_counts(counts, batch, kind);
 }
 
 /// A dense mask [H, W] of bool or uint8, any strides.

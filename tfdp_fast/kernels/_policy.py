@@ -9,9 +9,14 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numba
 from numba import types
 
+from tfdp_fast.kernels._cache import KernelCache, config
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _log = logging.getLogger(__name__)
+
+caches: dict[str, KernelCache] = {}
+"""The kernels of this process, by their full names."""
 
 
 def _array(dtype: Any, ndim: int = 1, *, readonly: bool = True) -> Any:
@@ -35,14 +40,13 @@ def kernel(*arguments: Any) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     - no ``fastmath``: it would reorder sums, and the same data must give the same bits everywhere.
     - no ``parallel``: its thread pool does not survive the ``fork()`` of a data loader.
     - ``error_model="numpy"``: a kernel never raises; what it cannot do it reports in its result.
-    - ``boundscheck`` stays the default, so that ``NUMBA_BOUNDSCHECK=1`` works in tests. Numba's cache does
-      not know that variable: give such a run a ``NUMBA_CACHE_DIR`` of its own.
+    - ``boundscheck`` stays the default, so that ``NUMBA_BOUNDSCHECK=1`` works in tests.
     - compiled when its module is imported, for exactly one signature: any other dtype, a strided array or a
       list is a TypeError, not a second compilation in the middle of a run.
-    - ``cache=True``: compiling takes seconds, loading milliseconds. Where no cache folder can be written
-      (read-only installation without a home, a full disk) the kernel is compiled without one.
+    - kept in a file, because compiling takes seconds and loading milliseconds. Where no folder takes the file
+      (see :func:`~tfdp_fast.kernels._cache.cache_folders`) each process compiles for itself.
 
-    Kernels that call each other live in one module: the cache does not see edits in another file.
+    Kernels that call each other live in one module: the cache does not see edits in another one.
 
     Parameters
     ----------
@@ -57,19 +61,14 @@ def kernel(*arguments: Any) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
-        def compiled(*, cache: bool) -> Callable[_P, _R]:
-            njit: Any = numba.njit
-            signature = (arguments,) if arguments else ()
-            return cast(
-                "Callable[_P, _R]", njit(*signature, nogil=True, error_model="numpy", cache=cache)(function)
-            )
-
-        if not arguments:
-            return compiled(cache=False)
-        try:
-            return compiled(cache=True)
-        except (RuntimeError, OSError) as error:
-            _log.debug("kernel %s is compiled without a cache: %s", function.__name__, error)
-            return compiled(cache=False)
+        dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
+        if arguments and not config.DISABLE_JIT:
+            dispatcher._cache = cache = KernelCache(function)
+            dispatcher.compile(arguments)
+            dispatcher.disable_compile()
+            if cache.cache_path is None and all(other.cache_path for other in caches.values()):  # say it once
+                _log.info("kernels are compiled for this process only: %s", "; ".join(cache.refusals))
+            caches[f"{function.__module__}.{function.__name__}"] = cache
+        return cast("Callable[_P, _R]", dispatcher)
 
     return decorate

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
 #include <vector>
 
 #include "pixels.hpp"
@@ -85,6 +86,29 @@ TEST(FlatRuns, WhatLiesBehindTheLastRunIsBeyondEveryLine) {
             EXPECT_GE(flat.end()[i].begin, FlatRuns::max_pixels);
         }
     }
+}
+
+TEST(FlatRuns, AnAppenderAddsTheLines) {
+    FlatRuns flat;
+    flat.clear(10);
+    {
+        FlatRuns::Appender appender(flat, 8, 5);
+        appender.append(0, 9, 10);
+        appender.append(1, 0, 2);  // in another line, so it does not extend the last one
+        appender.append(1, 2, 4);
+        appender.append(1, 5, 5);
+        appender.append_lines(2, 3, [](std::int32_t k) { return Lanes{k, k + 3, k + 1, k + 4}; });
+        appender.append(4, 5, 7);
+        appender.append(4, 8, 9);
+    }
+    const std::vector<std::pair<std::int32_t, std::int32_t>> expected{{9, 10},  {10, 14}, {20, 23},
+                                                                      {31, 34}, {42, 47}, {48, 49}};
+    ASSERT_EQ(flat.size(), static_cast<std::int64_t>(expected.size()));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_EQ(flat.begin()[i].begin, expected[i].first) << i;
+        EXPECT_EQ(flat.begin()[i].end, expected[i].second) << i;
+    }
+    EXPECT_GE(flat.end()->begin, FlatRuns::max_pixels);
 }
 
 TEST(FlatRuns, RefusesLengthsThatDoNotFillTheImage) {

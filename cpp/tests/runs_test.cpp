@@ -144,6 +144,38 @@ TEST(Runs, DenseMasksOfAnyByteAndAnyStride) {
     expect_equal(runs, Pixels({".#######..######.", ".###############."}).runs(Axis::row));
 }
 
+TEST(Runs, AnAppenderDoesWhatAppendDoes) {
+    std::mt19937 generator(11);
+    std::uniform_int_distribution<std::int32_t> step(0, 2);
+    for (int i = 0; i < 500; ++i) {
+        Runs expected;
+        expected.clear(Axis::row);
+        Runs runs;
+        runs.clear(Axis::row);
+        {
+            Runs::Appender appender(runs, 60, 60);
+            std::int32_t line = step(generator);
+            std::int32_t at = 0;
+            for (int k = 0; k < 20; ++k) {
+                if (step(generator) == 0) {
+                    line += 1 + step(generator);
+                    at = 0;
+                }
+                const std::int32_t begin = at + step(generator);
+                at = begin + step(generator);
+                expected.append(line, begin, at);
+                appender.append(line, begin, at);
+            }
+            const std::int32_t n = step(generator) + 1;
+            appender.append_lines(line + 1, n, [](std::int32_t k) { return Lanes{k, k + 3, k + 1, k + 4}; });
+            for (std::int32_t k = 0; k < n; ++k) {
+                expected.append(line + 1 + k, k, k + 3);
+            }
+        }
+        expect_equal(runs, expected);
+    }
+}
+
 TEST(Runs, DenseLinesOfAnyLength) {
     std::mt19937 generator(3);
     std::geometric_distribution<int> run_length(0.03);

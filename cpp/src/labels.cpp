@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <numeric>
+#include <type_traits>
 
 #include "tfdp/lanes.hpp"
 
@@ -15,9 +17,12 @@ namespace {
 template <class T>
 [[nodiscard]] std::int32_t end_of_run(const T* row, std::int32_t begin, std::int32_t n, T value) noexcept {
     constexpr auto width = static_cast<std::int32_t>(sizeof(LanePairs) / sizeof(T));
-    std::array<T, sizeof(LanePairs) / sizeof(T)> repeated;
-    repeated.fill(value);
-    const auto values = load<LanePairs>(repeated.data());
+    // The value in each place of a word: 0x0101..., 0x00010001... or so times its bits.
+    using Bits = std::make_unsigned_t<T>;
+    constexpr std::uint64_t places =
+        std::numeric_limits<std::uint64_t>::max() / std::numeric_limits<Bits>::max();
+    const std::uint64_t repeated = places * static_cast<Bits>(value);
+    const LanePairs values{repeated, repeated};
     const auto differ = [&](std::int32_t i) { return load<LanePairs>(row + i) ^ values; };
     const auto all_zero = [](LanePairs bits) { return (bits[0] | bits[1]) == 0; };
     std::int32_t i = begin;

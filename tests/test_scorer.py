@@ -189,7 +189,7 @@ def test_variants_without_balance_need_no_totals() -> None:
         (([SQUARE, BAR], [3]), "2 masks need as many category ids, got 1"),
         (([SQUARE], 3), "category_ids must have a value for each mask, got 3"),
         (([SQUARE], "3"), "category_ids must have a value for each mask, got '3'"),
-        (([SQUARE], np.int64(3)), "category_ids must have a value for each mask, got np.int64(3)"),
+        (([SQUARE], np.int64(3)), f"category_ids must have a value for each mask, got {np.int64(3)!r}"),
     ],
 )
 def test_category_ids_that_make_no_sense(scorer: tfdp.Scorer, arguments: Any, message: str) -> None:

@@ -186,7 +186,10 @@ def _write_npz(scores: Scores, file: BinaryIO) -> None:
     columns["images.file_name"] = _text_column(name or "" for name in scores.images.file_name)
     if scores.classes is not None:
         columns["classes.name"] = _text_column(scores.classes.name)
-    np.savez(file, **columns)
+    # In one piece: where a write fails, older NumPy leaves an archive that complains when it is freed.
+    archive = io.BytesIO()
+    np.savez(archive, **columns)
+    file.write(archive.getbuffer())
 
 
 def _text_column(values: Iterable[str]) -> NDArray[np.str_]:

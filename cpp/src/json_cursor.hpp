@@ -6,35 +6,15 @@
 #include <string_view>
 #include <system_error>
 
+#include "json_position.hpp"
+
 namespace tfdp {
 
-/// A position in JSON text. Reading past the end gives '\0', which is no JSON token.
-class JsonCursor {
+/// Reads JSON, and the few words that Python writes beyond it.
+class JsonCursor : public JsonPosition {
   public:
-    explicit JsonCursor(std::string_view text) noexcept : at_(text.data()), end_(text.data() + text.size()) {}
-
-    /// The next character that is not white space, without taking it.
-    [[nodiscard]] char peek() noexcept {
-        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) {
-            ++at_;
-        }
-        return at_ != end_ ? *at_ : '\0';
-    }
-
-    /// Is there nothing left but white space?
-    [[nodiscard]] bool at_end() noexcept {
-        (void)peek();
-        return at_ == end_;
-    }
-
-    /// Takes the next character if it is the given one.
-    [[nodiscard]] bool take(char c) noexcept {
-        if (peek() != c) {
-            return false;
-        }
-        ++at_;
-        return true;
-    }
+    using JsonPosition::JsonPosition;
+    using JsonPosition::take;
 
     /// Takes a word such as null.
     [[nodiscard]] bool take(std::string_view word) noexcept {
@@ -70,9 +50,6 @@ class JsonCursor {
 
   private:
     [[nodiscard]] bool take_escape(std::uint32_t& c) noexcept;
-
-    const char* at_;
-    const char* end_;
 };
 
 inline bool JsonCursor::take_number(double& value) noexcept {

@@ -11,6 +11,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "json_position.hpp"
 #include "polygon_text.hpp"
 
 namespace tfdp {
@@ -20,36 +21,13 @@ namespace tfdp {
 /// is refused too.
 ///
 /// A function that returns false leaves the position anywhere.
-class StrictJson {
+class StrictJson : public JsonPosition {
   public:
     static constexpr int max_depth = 64;
 
-    explicit StrictJson(std::string_view text) noexcept : at_(text.data()), end_(text.data() + text.size()) {}
+    using JsonPosition::JsonPosition;
 
     [[nodiscard]] const char* at() const noexcept { return at_; }
-
-    /// The next character that is not white space, without taking it; '\0' at the end.
-    [[nodiscard]] char peek() noexcept {
-        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) {
-            ++at_;
-        }
-        return at_ != end_ ? *at_ : '\0';
-    }
-
-    /// Is there nothing left but white space?
-    [[nodiscard]] bool at_end() noexcept {
-        (void)peek();
-        return at_ == end_;
-    }
-
-    /// Takes the next character if it is the given one.
-    [[nodiscard]] bool take(char c) noexcept {
-        if (peek() != c) {
-            return false;
-        }
-        ++at_;
-        return true;
-    }
 
     /// Takes a string; `inside` is what stands between its quotes, `escaped` whether a backslash does.
     [[nodiscard]] bool take_string(std::string_view& inside, bool& escaped) noexcept;
@@ -88,9 +66,6 @@ class StrictJson {
     [[nodiscard]] bool skip_number() noexcept;
     [[nodiscard]] bool skip_digits() noexcept;
     [[nodiscard]] bool take_unit(unsigned& unit) noexcept;
-
-    const char* at_;
-    const char* end_;
 };
 
 inline bool is_digit(char c) noexcept {

@@ -10,11 +10,6 @@
 
 namespace tfdp {
 
-/// Do two runs of adjacent lines touch, be it diagonally?
-[[nodiscard]] inline bool touching(const Run& a, const Run& b) noexcept {
-    return a.begin <= b.end && b.begin <= a.end;
-}
-
 /// The number of pixels that two runs of adjacent lines have side by side; negative if they are apart.
 [[nodiscard]] inline std::int64_t overlap_of(const Run& a, const Run& b) noexcept {
     return std::int64_t{std::min(a.end, b.end)} - std::max(a.begin, b.begin);

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast._output import atomic_output
 from tfdp_fast.errors import DataError, MissingExtraError, OptionError, OutputError, TfdpError
+from tfdp_fast.formats._files import read_whole
 from tfdp_fast.formats._scores_common import (
     Unreadable,
     about_of,
@@ -96,12 +97,7 @@ def load_scores(path: str | os.PathLike[str]) -> Scores:
         If the file cannot be read, or is not what its suffix says, in whichever way.
     """
     suffix, name = suffix_of(path), os.fspath(path)
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(name, None, f"cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # a null character in the name
-        raise DataError(name, None, f"cannot be read: {error}") from error
+    data = read_whole(path)
     if not data:
         raise DataError(name, None, "is empty")
     try:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from tfdp_fast import __version__
 from tfdp_fast._output import atomic_output
 from tfdp_fast.errors import DataError
+from tfdp_fast.formats._files import read_whole
 from tfdp_fast.totals import ClassTotals
 
 __all__ = ["load_totals", "save_totals"]
@@ -71,12 +71,7 @@ def load_totals(path: str | os.PathLike[str]) -> ClassTotals:
         If the file cannot be read, is none of class totals, is of a newer format, or is damaged.
     """
     name = os.fspath(path)
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(name, None, f"cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # a null character in the name
-        raise DataError(name, None, f"cannot be read: {error}") from error
+    data = read_whole(path)
     try:
         return _totals_of(_content_of(data))
     except _Unreadable as error:

@@ -28,10 +28,9 @@ class ContourSums {
     /// What is summed over some steps of a contour from line to line. A step by d moves a side d pixels along
     /// the line, which takes |d| - 1 straight steps and a diagonal one, or one straight step if d is 0.
     struct Chain {
-        std::uint32_t moved;    ///< sum of |d|
-        std::uint32_t unmoved;  ///< how often d was 0
-        std::uint32_t
-            positions;  ///< of both ends of the steps: those of ends, less those of begins; modulo 2^32
+        std::uint32_t moved;      ///< sum of |d|
+        std::uint32_t unmoved;    ///< how often d was 0
+        std::uint32_t positions;  ///< of both ends of each step: ends less begins, modulo 2^32
         std::uint32_t steps;
     };
 

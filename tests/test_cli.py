@@ -126,9 +126,9 @@ USAGE = [
     (["score", "data.json", "-o", "scores.txt"], "a score file ends in .parquet, .npz, .csv, .json"),
     (["score", "data.json", "-o", "data.json"], "is the file that is being read"),
     (["score", "data.json", "-o", "link.json"], "is the file that is being read"),
-    (["score", "data.json", "-o", "-"], "-o - needs --format"),
-    (["score", "data.json", "--format", "csv"], "--format goes with -o -"),
-    (["score", "."], "cannot be read: Is a directory"),
+    (["score", "data.json", "-o", "-"], "-o - needs --output-format"),
+    (["score", "data.json", "--output-format", "csv"], "--output-format goes with -o -"),
+    (["score", "."], ".: is no data set that is known; looked in it for SegmentationObject/"),
     (["score", "data.json", "--variant", "best"], "invalid choice: 'best'"),
     (["demo", "-o", "."], "is there already, and is no earlier demo"),
     (["demo", "-o", "data.json"], "is there already, and is no earlier demo"),
@@ -195,12 +195,13 @@ def test_bad_data_stops_or_is_set_aside(folder: Path, change: Any, message: str)
 
     skipped = process(*arguments, "--on-error", "skip", cwd=folder)
     assert (skipped.returncode, skipped.stderr) == (1, b"")
-    assert "set aside: 1 annotation, listed in x.json.problems.jsonl" in skipped.stdout.decode()
+    assert "set aside: 1 record, listed in x.json.problems.jsonl" in skipped.stdout.decode()
     (line,) = (folder / "x.json.problems.jsonl").read_text().splitlines()
     assert json.loads(line) == {
         "record": "annotation 3",
         "reason": message.split(": ", 2)[2],
         "row": 2,
+        "file": None,
     }
 
 
@@ -319,7 +320,7 @@ def test_traceback_only_where_it_is_wanted(folder: Path) -> None:
 def test_verbose_says_how_long_each_stage_took(folder: Path) -> None:
     done = process("prune", "data.json", "--rate", "0.5", "-o", "x.json", "-v", cwd=folder)
     stages = [line.split(": ")[1] for line in done.stderr.decode().splitlines()]
-    assert stages == ["read", "measured 10 annotations", "scored 9 instances", "wrote the subset"]
+    assert stages == ["read", "measured", "scored 9 instances", "wrote the subset"]
     assert "without annotations, ids: 91\nwith crowd regions only, ids: 90\n" in done.stdout.decode()
 
 

@@ -28,7 +28,7 @@ def test_through_pipes(folder: Path) -> None:
     assert b"kept: 2 (50.0%)" in done.stderr
     quiet = process("prune", "-", "--rate", "0.5", "-o", "-", "-q", cwd=folder, data=data)
     assert quiet.stderr == b""
-    scores = process("score", "-", "-o", "-", "--format", "json", "-q", cwd=folder, data=data)
+    scores = process("score", "-", "-o", "-", "--output-format", "json", "-q", cwd=folder, data=data)
     expected = tfdp.score(folder / "data.json").images
     assert json.loads(scores.stdout) == {
         str(i): s for i, s in zip(expected.id.tolist(), expected.score.tolist(), strict=True) if s > 0
@@ -63,7 +63,7 @@ WRITES = [
     ["completion", "bash"],
     ["score", "data.json"],
     ["score", "data.json", "--json"],
-    ["score", "data.json", "-o", "-", "--format", "npz", "-q"],
+    ["score", "data.json", "-o", "-", "--output-format", "npz", "-q"],
     ["prune", "data.json", "--rate", "0.5", "-o", "-", "-q"],
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import resource
 import stat
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tfdp_fast._output import atomic_output, check_output, output, refuse_to_overwrite
+from tfdp_fast._output import Outputs, atomic_output, check_output, refuse_to_overwrite
 from tfdp_fast.errors import OptionError, OutputError
 
 
@@ -56,12 +57,55 @@ def test_failure_leaves_what_was_there(tmp_path: Path, error: type[BaseException
     assert names(tmp_path) == ["a.json"]
 
 
-def test_full_disk_is_an_output_error(tmp_path: Path) -> None:
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file can grow beyond 1000 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_disk")
+@pytest.mark.parametrize("size", [2000, 1 << 20])  # buffered until the end, or not
+def test_full_disk_is_an_output_error(size: int, tmp_path: Path) -> None:
     target = tmp_path / "a.json"
-    with pytest.raises(OutputError) as caught, atomic_output(target):
-        raise OSError(errno.ENOSPC, "No space left on device")
-    assert str(caught.value) == f"{target}: No space left on device"
+    with pytest.raises(OutputError) as caught, atomic_output(target) as file:
+        file.write(bytes(size))
+    assert str(caught.value) == f"{target}: File too large"
     assert names(tmp_path) == []
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_outputs_appear_together_or_not_at_all(tmp_path: Path) -> None:
+    def write(content: bytes) -> None:
+        with Outputs() as outputs:
+            outputs.open(tmp_path / "a").write(b"new")
+            outputs.open(tmp_path / "b").write(content)
+            (outputs.folder(tmp_path / "c") / "d").write_bytes(b"new")
+
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(OutputError, match=r"b: File too large"):
+        write(bytes(2000))
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+    write(b"new")
+    assert sorted(names(tmp_path)) == ["a", "b", "c"]
+    assert [(tmp_path / name).read_bytes() for name in ("a", "b", "c/d")] == [b"new"] * 3
+
+
+def test_a_folder_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_bytes(b"old")
+    with Outputs() as outputs:
+        (outputs.folder(tmp_path / "empty") / "new").touch()
+        for taken in ("full", "full/file"):
+            with pytest.raises(OutputError, match="is there already"):
+                outputs.folder(tmp_path / taken)
+        with pytest.raises(OutputError, match="does not exist"):
+            outputs.folder(tmp_path / "no" / "folder")
+    assert (tmp_path / "empty" / "new").exists()
 
 
 def test_failed_fsync_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +162,7 @@ def test_devices_and_pipes_stay(tmp_path: Path) -> None:
     assert names(tmp_path) == ["pipe"]
 
 
-@pytest.mark.parametrize("enter", [lambda path: output(path).__enter__(), check_output])
+@pytest.mark.parametrize("enter", [lambda path: atomic_output(path).__enter__(), check_output])
 def test_places_that_cannot_be_written(tmp_path: Path, enter: Any) -> None:
     (tmp_path / "file").touch()
     for path, reason in [
@@ -140,7 +184,7 @@ def test_places_that_cannot_be_written(tmp_path: Path, enter: Any) -> None:
 def test_what_is_no_destination(destination: Any) -> None:
     with pytest.raises(OptionError, match="neither a path nor a binary file"):
         check_output(destination)
-    with pytest.raises(OptionError, match="neither a path nor a binary file"), output(destination):
+    with pytest.raises(OptionError, match="neither a path nor a binary file"), atomic_output(destination):
         pass
 
 
@@ -160,18 +204,18 @@ class Dribble(io.RawIOBase):
 
 def test_file_objects_are_left_open() -> None:
     memory = io.BytesIO()
-    with output(memory) as file:
+    with atomic_output(memory) as file:
         file.write(b"12345")
     assert memory.getvalue() == b"12345"
     raw = Dribble()
-    with output(raw) as file:
+    with atomic_output(raw) as file:
         file.writelines([b"1234", memoryview(b"5678")])
     assert raw.taken == b"12345678"
     assert not raw.closed
 
 
 def test_error_of_a_file_object_stays_as_it_is() -> None:
-    with pytest.raises(BrokenPipeError), output(io.BytesIO()):
+    with pytest.raises(BrokenPipeError), atomic_output(io.BytesIO()):
         raise BrokenPipeError
 
 

@@ -16,6 +16,7 @@ from pycocotools.coco import COCO
 
 import tfdp_fast as tfdp
 from tfdp_fast import DataError, OptionError, OutputError
+from tfdp_fast.formats.dataset import Progress
 from tfdp_fast.status import Status
 
 
@@ -186,9 +187,9 @@ def test_pycocotools_reads_the_subset(name: str, shared_data: Path, tmp_path: Pa
 
 
 def test_progress(source: Path) -> None:
-    calls: list[tuple[int, int]] = []
-    tfdp.prune(source, io.BytesIO(), k=1, progress=lambda done, n: calls.append((done, n)))
-    assert calls[-1] == (7, 7)
+    calls: list[Progress] = []
+    tfdp.prune(source, io.BytesIO(), k=1, progress=calls.append)
+    assert calls[-1] == Progress(4, 7, 5, 7)
 
 
 # --- annotations that cannot be used ------------------------------------------------------------------------
@@ -204,9 +205,9 @@ def test_skip(bad_source: Path, tmp_path: Path) -> None:
     assert pruned.problems_path == tmp_path / "subset.json.problems.jsonl"
     problems = [json.loads(line) for line in pruned.problems_path.read_text().splitlines()]
     assert problems == [
-        {"record": "annotation 90", "reason": Status.COORDINATES_ODD.reason, "row": 0},
-        {"record": "annotation 91", "reason": Status.RUNS_DO_NOT_FILL_MASK.reason, "row": 2},
-        {"record": "annotation 92", "reason": "category_id 77 does not exist", "row": 4},
+        {"record": "annotation 90", "reason": Status.COORDINATES_ODD.reason, "row": 0, "file": None},
+        {"record": "annotation 91", "reason": Status.RUNS_DO_NOT_FILL_MASK.reason, "row": 2, "file": None},
+        {"record": "annotation 92", "reason": "category_id 77 does not exist", "row": 4, "file": None},
     ]
     assert [vars(problem) for problem in pruned.scores.problems] == problems
     assert pruned.problems_path.read_bytes().endswith(b"}\n")
@@ -246,8 +247,8 @@ def test_nothing_is_written_on_failure(
         path.write_bytes(before)
     names = {entry.name for entry in tmp_path.iterdir()}
 
-    def stop(done: int, n: int) -> None:
-        raise RuntimeError(f"{done} of {n}")
+    def stop(progress: Progress) -> None:
+        raise RuntimeError(f"{progress.annotations} of {progress.all_annotations}")
 
     with pytest.raises(DataError) as caught:
         tfdp.prune(bad_source, path, rate=0.5)
@@ -276,7 +277,7 @@ def test_the_source_as_its_own_list_of_problems(tmp_path: Path) -> None:
     source.write_text(json.dumps(some_data()))
     before = source.read_bytes()
     with pytest.raises(OutputError):
-        tfdp.prune(source, tmp_path / "a.json", rate=0, on_error="skip")
+        tfdp.prune(source, tmp_path / "a.json", rate=0, on_error="skip", format="coco")
     assert source.read_bytes() == before
 
 
@@ -298,9 +299,9 @@ def test_not_onto_the_source(source: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_folder_that_does_not_exist(source: Path, tmp_path: Path) -> None:
-    calls: list[int] = []
+    calls: list[Progress] = []
     with pytest.raises(OutputError, match="does not exist"):
-        tfdp.prune(source, tmp_path / "no" / "a.json", k=1, progress=lambda done, _: calls.append(done))
+        tfdp.prune(source, tmp_path / "no" / "a.json", k=1, progress=calls.append)
     with pytest.raises(OutputError, match="does not exist"):
         tfdp.prune(source, tmp_path / "no" / "a.json", k=1, on_error="skip")
     assert calls == []  # before any work

@@ -9,7 +9,6 @@ import random
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,8 +16,9 @@ from pycocotools import _mask as coco_mask
 from pycocotools import mask as coco
 
 import tfdp_fast as tfdp
-from tfdp_fast import scoring
 from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.formats import _listed
+from tfdp_fast.formats.dataset import Progress
 from tfdp_fast.scoring import Variant
 from tfdp_fast.status import Status
 
@@ -217,7 +217,7 @@ def test_threads_and_chunks_change_nothing(
     expected = tfdp.score(data, threads=1)
     path = tmp_path / "data.json"
     path.write_text(json.dumps(data))
-    monkeypatch.setattr(scoring, "CHUNK", chunk)
+    monkeypatch.setattr(_listed, "CHUNK", chunk)
     assert_same_scores(tfdp.score(data, threads=threads), expected)
     assert_same_scores(tfdp.score(path, threads=threads), expected)
 
@@ -387,7 +387,7 @@ def test_raise(segmentation: Any, status: Status, more: dict[str, Any], tmp_path
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("chunk", [1, 3, 4096])
 def test_skip(chunk: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "CHUNK", chunk)
+    monkeypatch.setattr(_listed, "CHUNK", chunk)
     good = [{"id": 100 + i} for i in range(3)]
     bad: list[dict[str, Any]] = [{"id": 17 - i, "segmentation": mask} for i, mask in enumerate(BAD)]
     bad[3]["iscrowd"] = 1
@@ -420,19 +420,19 @@ def test_skip_and_nothing_is_wrong() -> None:
 
 
 def test_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "CHUNK", 10)
+    monkeypatch.setattr(_listed, "CHUNK", 10)
     data = one_image(*[{}] * 24, {"ignore": 1}, {"iscrowd": 1})
     for threads in (1, 2, 7):
-        calls = mock.Mock()
-        tfdp.score(data, threads=threads, progress=calls)
-        assert [call.args for call in calls.call_args_list] == [(10, 25), (20, 25), (25, 25)]
+        calls: list[Progress] = []
+        tfdp.score(data, threads=threads, progress=calls.append)
+        assert calls == [Progress(1, done, 2, 25) for done in (10, 20, 25)]
 
 
 def test_progress_may_stop_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "CHUNK", 10)
+    monkeypatch.setattr(_listed, "CHUNK", 10)
 
-    def stop(done: int, n: int) -> None:
-        raise KeyboardInterrupt(f"{done} of {n}")
+    def stop(progress: Progress) -> None:
+        raise KeyboardInterrupt(f"{progress.annotations} of {progress.all_annotations}")
 
     for threads in (1, 2):
         with pytest.raises(KeyboardInterrupt, match="10 of 24"):

@@ -13,7 +13,9 @@ VARIANTS = ("tfdp", "scs", "si", "cb")
 POLYGONS = ("coco", "opencv")
 ON_ERROR = ("raise", "skip")
 OF = ("scored", "annotated", "all")
-FORMATS = ("parquet", "npz", "csv", "json")
+FORMATS = ("coco", "voc", "cityscapes", "yolo", "sa1b", "webdataset", "jsonl", "arrow")
+DIFFICULT = ("include", "exclude")
+OUTPUT_FORMATS = ("parquet", "npz", "csv", "json")
 SHELLS = ("bash", "zsh", "tcsh")
 
 BAD_USAGE = 2
@@ -42,7 +44,7 @@ examples:
   tfdp score instances_train.json -o scores.parquet     everything; .npz too
   tfdp score instances_train.json -o scores.csv         the images
   tfdp score instances_train.json -o scores.json        {"<image id>": score}
-  tfdp score instances_train.json -o - --format csv     to standard output
+  tfdp score instances_train.json -o - --output-format csv     to standard output
 """
 
 WARMUP_EPILOG = """\
@@ -107,6 +109,14 @@ def _share(text: str) -> Fraction | None:
     return Fraction(match[1]) / (100 if match[2] else 1) if match else None
 
 
+def image_size(text: str) -> tuple[int, int]:
+    """Height and width: 480x640."""
+    found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"height and width are written as 480x640, not as {text!r}")
+    return int(found[1]), int(found[2])
+
+
 def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.ArgumentParser:
     """The parser of ``tfdp`` and its verbs."""
     parser = _Parser(
@@ -151,7 +161,9 @@ def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.Argum
     score.add_argument(
         "-o", "--output", metavar="FILE", help="where to; the suffix says how; - is standard output"
     )
-    score.add_argument("--format", choices=FORMATS, help="the format of standard output (with -o -)")
+    score.add_argument(
+        "--output-format", choices=OUTPUT_FORMATS, help="the format of standard output (with -o -)"
+    )
     _add_scoring(score)
 
     demo = _verb(verbs, "demo", "make a small data set with images and prune it")
@@ -190,7 +202,24 @@ def _verb(verbs: Any, name: str, summary: str, epilog: str | None = None) -> arg
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="ANNOTATIONS", help="a COCO or LVIS file; - is standard input")
+    parser.add_argument(
+        "input", metavar="ANNOTATIONS", help="a file or folder of any format; - is standard input"
+    )
+    group = parser.add_argument_group("what the annotations are")
+    group.add_argument("--format", choices=FORMATS, help="the format, where the path does not say it")
+    group.add_argument("--split", metavar="NAME", help="which part, where there are several: train, val, ...")
+    group.add_argument(
+        "--difficult",
+        choices=DIFFICULT,
+        default="include",
+        help="whether objects that VOC marks as difficult count (default: %(default)s)",
+    )
+    group.add_argument(
+        "--image-size",
+        type=image_size,
+        metavar="HxW",
+        help="height and width of all images, for YOLO without images",
+    )
 
 
 def _add_scoring(parser: argparse.ArgumentParser) -> None:

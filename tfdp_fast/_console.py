@@ -6,9 +6,12 @@ import contextlib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from tfdp_fast.formats.dataset import OnProgress, Progress
 
 Row = tuple[str, str]
 
@@ -114,30 +117,48 @@ def one_line(text: str) -> str:
 
 
 @contextlib.contextmanager
-def progress_bar(what: str, *, enabled: bool) -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(*, enabled: bool) -> Iterator[OnProgress | None]:
     """A bar on standard error while it is a terminal; None where nothing is to be shown."""
     if not enabled or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None, rate="")
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
 
-        def update(done: int, total: int) -> None:
-            speed = bar.tasks[0].speed
-            rate = f"{speed:,.0f}/s" if speed else ""
-            bar.update(task, completed=done, total=total, rate=rate)
+        def update(progress: Progress) -> None:
+            done, total = progress.annotations, progress.all_annotations
+            if total is None:
+                done, total = progress.images, progress.all_images
+            bar.update(
+                task, completed=done, total=total, description=progress_line(progress, bar.tasks[0].elapsed)
+            )
 
         yield update
+
+
+def progress_line(progress: Progress, seconds: float | None) -> str:
+    """How many images and annotations were read, and how many a second.
+
+    Examples
+    --------
+    >>> from tfdp_fast.formats.dataset import Progress
+    >>> progress_line(Progress(images=1200, annotations=9000, all_images=5000), 2.0)
+    '1,200/5,000 images, 600/s; 9,000 instances, 4,500/s'
+    """
+    parts = []
+    for what, done, total in (
+        ("images", progress.images, progress.all_images),
+        ("instances", progress.annotations, progress.all_annotations),
+    ):
+        of = f"/{total:,}" if total is not None else ""
+        rate = f", {done / seconds:,.0f}/s" if seconds else ""
+        parts.append(f"{done:,}{of} {what}{rate}")
+    return "; ".join(parts)
 
 
 def number(value: int) -> str:

@@ -168,7 +168,7 @@ def _annotation_rows(annotations: dict[str, int]) -> list[Row]:
 
 
 def _problems(problems: list[Problem]) -> list[dict[str, Any]]:
-    return [{"record": p.record, "reason": p.reason, "row": p.row} for p in problems]
+    return [dataclasses.asdict(problem) for problem in problems]
 
 
 def _text(path: Path | None) -> str | None:
@@ -179,8 +179,11 @@ def _problem_rows(problems: list[Problem], path: Path | None) -> list[Row]:
     if not problems:
         return []
     where = f", listed in {path}" if path else ""
-    shown = [("problem", f"{problem.record}: {problem.reason}") for problem in problems[:LISTED]]
-    what = "annotation" if len(problems) == 1 else "annotations"
+    shown = [
+        ("problem", ": ".join(part for part in (problem.file, problem.record, problem.reason) if part))
+        for problem in problems[:LISTED]
+    ]
+    what = "record" if len(problems) == 1 else "records"
     return [("set aside", f"{number(len(problems))} {what}{where}"), *shown]
 
 

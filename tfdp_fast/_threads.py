@@ -10,12 +10,19 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from tfdp_fast.errors import OptionError
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
 _log = logging.getLogger(__name__.partition(".")[0])
+
+AHEAD = 4
+"""Chunks for each thread that are begun before the first of them is wanted."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -68,23 +75,45 @@ def importing(module: str, threads: int) -> Iterator[None]:
         thread.join()
 
 
-def map_in_order(function: Callable[[T], R], items: Sequence[T], threads: int) -> Generator[R, None, None]:
+def map_in_order(function: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
     """Apply a function that releases the GIL to each item and yield the results in the order of the items.
+
+    Items are taken as they are needed, `AHEAD` for each thread before the result that is yielded next. What
+    taking one raises comes after the results of those before it, as it does on one thread.
 
     Nothing survives the call: the pool is gone when the generator is exhausted, closed or fails, so that a
     process may fork afterwards. Close it (`contextlib.closing`): an error or a Ctrl-C in the caller's own
     loop would leave it, and its threads, to the garbage collector. Items that have not begun are then not
     begun.
     """
-    if threads == 1 or len(items) <= 1:
+    if threads == 1 or (isinstance(items, Sequence) and len(items) <= 1):
         # A loop: in a `yield from map(...)` Python does not look for signals, and a Ctrl-C has no effect.
         for item in items:
             yield function(item)
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    pool = ThreadPoolExecutor(min(threads, len(items)), thread_name_prefix="tfdp")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="tfdp")
+    begun: deque[Future[R]] = deque()
     try:
-        yield from pool.map(function, items)
+        for future in _submitted(pool, function, items):
+            begun.append(future)
+            if len(begun) >= AHEAD * threads:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _submitted(pool: Executor, function: Callable[[T], R], items: Iterable[T]) -> Iterator[Future[R]]:
+    """A future for each item, and one more that has failed if there was an error over taking items."""
+    try:
+        for item in items:
+            yield pool.submit(function, item)
+    except Exception as error:
+        from concurrent.futures import Future
+
+        failed: Future[R] = Future()
+        failed.set_exception(error)
+        yield failed

@@ -6,7 +6,6 @@ Nothing but the standard library is imported until a verb has something to do, s
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gc
 import logging
 import os
@@ -23,6 +22,7 @@ from tfdp_fast.errors import DataError, OptionError, OutputError, TfdpError
 
 if TYPE_CHECKING:
     from tfdp_fast._console import Report
+    from tfdp_fast.formats.opening import Opening
 
 STANDARD_INPUT = "/dev/stdin"
 
@@ -54,7 +54,7 @@ def _prune(arguments: argparse.Namespace) -> int:
     if to_stdout and arguments.json:
         raise OptionError("-o - and --json cannot both have standard output")
     count = arguments.keep if isinstance(arguments.keep, int) else arguments.k
-    with progress_bar("annotations", enabled=not (arguments.quiet or arguments.json)) as progress:
+    with progress_bar(enabled=not (arguments.quiet or arguments.json)) as progress:
         pruned = prune(
             _source(arguments),
             _standard_output() if to_stdout else arguments.output,
@@ -67,6 +67,7 @@ def _prune(arguments: argparse.Namespace) -> int:
             on_error=arguments.on_error,
             threads=arguments.threads,
             progress=progress,
+            **_opening(arguments),
         )
     report = prune_report(arguments.input, arguments.output, pruned)
     if arguments.verbose:
@@ -78,17 +79,17 @@ def _prune(arguments: argparse.Namespace) -> int:
 
 def _score(arguments: argparse.Namespace) -> int:
     from tfdp_fast._console import progress_bar
-    from tfdp_fast._output import atomic_output
+    from tfdp_fast._output import Outputs
     from tfdp_fast._reports import score_report
     from tfdp_fast.formats.scores import suffix_of, write_scores
     from tfdp_fast.pruning import path_of_problems, write_problems
     from tfdp_fast.scoring import score
 
     to_stdout = arguments.output == "-"
-    if to_stdout and (arguments.json or arguments.format is None):
-        raise OptionError("-o - needs --format, and cannot share standard output with --json")
-    if arguments.format and not to_stdout:
-        raise OptionError("--format goes with -o -; of a file the suffix says it")
+    if to_stdout and (arguments.json or arguments.output_format is None):
+        raise OptionError("-o - needs --output-format, and cannot share standard output with --json")
+    if arguments.output_format and not to_stdout:
+        raise OptionError("--output-format goes with -o -; of a file the suffix says it")
     problems_path = None
     if arguments.output and not to_stdout:
         suffix_of(arguments.output)
@@ -96,7 +97,7 @@ def _score(arguments: argparse.Namespace) -> int:
         if arguments.on_error == "skip":
             problems_path = path_of_problems(arguments.output)
             _check_output(problems_path, arguments.input)
-    with progress_bar("annotations", enabled=not (arguments.quiet or arguments.json)) as progress:
+    with progress_bar(enabled=not (arguments.quiet or arguments.json)) as progress:
         scores = score(
             _source(arguments),
             arguments.variant,
@@ -104,14 +105,15 @@ def _score(arguments: argparse.Namespace) -> int:
             on_error=arguments.on_error,
             threads=arguments.threads,
             progress=progress,
+            **_opening(arguments),
         )
     if to_stdout:
-        write_scores(scores, _standard_output(), f".{arguments.format}")
+        write_scores(scores, _standard_output(), f".{arguments.output_format}")
     elif arguments.output:
-        with contextlib.ExitStack() as outputs:
+        with Outputs() as outputs:
+            write_scores(scores, outputs.open(arguments.output), suffix_of(arguments.output))
             if problems_path is not None:
-                write_problems(scores.problems, outputs.enter_context(atomic_output(problems_path)))
-            scores.save(arguments.output)
+                write_problems(scores.problems, outputs.open(problems_path))
     report = score_report(arguments.input, arguments.output, scores, problems_path)
     _show(report, arguments, to_stderr=to_stdout)
     return WITH_PROBLEMS if scores.problems else OK
@@ -197,6 +199,15 @@ def _source(arguments: argparse.Namespace) -> str | bytes:
         return sys.stdin.buffer.read()
     except OSError as error:
         raise DataError(STANDARD_INPUT, None, f"cannot be read: {error.strerror}") from error
+
+
+def _opening(arguments: argparse.Namespace) -> Opening:
+    return {
+        "format": arguments.format,
+        "split": arguments.split,
+        "difficult": arguments.difficult,
+        "image_size": arguments.image_size,
+    }
 
 
 def _standard_output() -> BinaryIO:

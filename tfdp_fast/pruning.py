@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 import numpy as np
 
-from tfdp_fast._output import atomic_output
+from tfdp_fast._output import Outputs
 from tfdp_fast._threads import importing, resolve_threads, timed
-from tfdp_fast.formats.coco import read_coco
-from tfdp_fast.formats.dataset import OnError, Problem
+from tfdp_fast.formats.dataset import OnError, OnProgress, Problem
+from tfdp_fast.formats.opening import Opening, open_dataset
 from tfdp_fast.masks import Polygons
-from tfdp_fast.scoring import SUMS, Progress, Scores, Variant, check_options, score_dataset
+from tfdp_fast.scoring import SUMS, Scores, Variant, check_options, score_dataset
 from tfdp_fast.selection import Of, Subset, check_share, select
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Pruned", "path_of_problems", "prune", "write_problems"]
 
@@ -59,7 +61,8 @@ def prune(
     polygons: Polygons = "coco",
     on_error: OnError = "raise",
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
+    **opening: Unpack[Opening],
 ) -> Pruned:
     """Keep the images of a data set that are most worth training on, with their annotations.
 
@@ -68,13 +71,13 @@ def prune(
 
     Parameters
     ----------
-    source : path, dict or pycocotools.coco.COCO
-        A COCO or LVIS data set; see `score`.
+    source : path or object
+        A data set of any format; see `open_dataset`.
     destination : path or binary file
         Where the subset goes.
     rate, keep, k, of
         How many images to keep, and of which; see `select`.
-    variant, polygons, threads, progress
+    variant, polygons, threads, progress, **opening
         How to score; see `score`.
     on_error : {"raise", "skip"}
         What to do with an annotation that cannot be used: raise, or set it aside. Those that are set aside
@@ -115,22 +118,19 @@ def prune(
     check_share(rate=rate, keep=keep, k=k, of=of)
     threads = resolve_threads(threads)
     with timed("read"), importing(SUMS, threads):
-        dataset = read_coco(source, on_error=on_error)
+        dataset = open_dataset(source, on_error=on_error, **opening)
     dataset.check_destination(destination)
     problems_path = None
     if on_error == "skip" and isinstance(destination, (str, os.PathLike)):
         problems_path = path_of_problems(destination)
         dataset.check_destination(problems_path)
-    scores = score_dataset(
-        dataset, variant, polygons=polygons, on_error=on_error, threads=threads, progress=progress
-    )
+    scores = score_dataset(dataset, variant, polygons=polygons, threads=threads, progress=progress)
     subset = select(scores, rate=rate, keep=keep, k=k, of=of)
     problem_rows = np.array([problem.row for problem in scores.problems], np.int64)
-    with contextlib.ExitStack() as outputs, timed("wrote the subset"):
+    with Outputs() as outputs, timed("wrote the subset"):
+        kept = dataset.write_into(outputs, destination, subset.keep, problem_rows)
         if problems_path is not None:
-            # It appears after the subset, and not without it.
-            write_problems(scores.problems, outputs.enter_context(atomic_output(problems_path)))
-        kept = dataset.write_subset(destination, subset.keep, problem_rows)
+            write_problems(scores.problems, outputs.open(problems_path))
     return Pruned(subset, scores, kept, dataset.records - kept, problems_path)
 
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfdp_fast._batches import fill_convention, measure_batch
-from tfdp_fast._threads import chunk_size, importing, map_in_order, resolve_threads, timed
+from tfdp_fast._batches import fill_convention
+from tfdp_fast._threads import importing, resolve_threads, timed
 from tfdp_fast.boundary import BoundaryCounts
-from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.formats.coco import read_coco
-from tfdp_fast.formats.dataset import Dataset, OnError, Problem
+from tfdp_fast.errors import OptionError
+from tfdp_fast.formats.dataset import Dataset, Names, OnError, OnProgress, Problem
+from tfdp_fast.formats.opening import Opening, open_dataset
 from tfdp_fast.masks import Polygons
 from tfdp_fast.status import Status
 from tfdp_fast.tables import ClassTable, ImageTable, InstanceTable
 from tfdp_fast.totals import ClassTotals, Shape
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 __all__ = [
-    "Progress",
     "Scores",
     "Variant",
     "check_options",
@@ -38,14 +38,8 @@ Variant: TypeAlias = Literal["tfdp", "scs", "si", "cb"]
 (Eq. 13).
 """
 
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with the number of annotations that are done and that there are."""
-
 SUMS = "tfdp_fast.kernels.sums"
 """Importing it takes longer than anything else at the start: it loads Numba."""
-
-CHUNK = 1024
-"""Annotations per task of the thread pool, at most."""
 
 
 def scale_invariant(variant: Variant) -> bool:
@@ -136,7 +130,8 @@ def score(
     polygons: Polygons = "coco",
     on_error: OnError = "raise",
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
+    **opening: Unpack[Opening],
 ) -> Scores:
     """Score every image of a data set from its annotations.
 
@@ -145,8 +140,8 @@ def score(
 
     Parameters
     ----------
-    source : path, dict or pycocotools.coco.COCO
-        A COCO or LVIS file, or what it looks like when it has been read. It is not changed.
+    source : path or object
+        A data set of any format; see `open_dataset`. Objects are not changed.
     variant : {"tfdp", "scs", "si", "cb"}
         The method (Eq. 13), or one of its ablations.
     polygons : {"coco", "opencv"}
@@ -156,7 +151,9 @@ def score(
     threads : int or None
         Threads to use; None for all processors. The result does not depend on it.
     progress : callable, optional
-        Called with the number of annotations that are done and that there are.
+        Called with a `Progress` now and then.
+    **opening
+        ``format``, ``split``, ``difficult``, ``image_size``: what the data set is; see `open_dataset`.
 
     Returns
     -------
@@ -186,10 +183,8 @@ def score(
     check_options(variant, polygons, on_error)
     threads = resolve_threads(threads)
     with timed("read"), importing(SUMS, threads):
-        dataset = read_coco(source, on_error=on_error)
-    return score_dataset(
-        dataset, variant, polygons=polygons, on_error=on_error, threads=threads, progress=progress
-    )
+        dataset = open_dataset(source, on_error=on_error, **opening)
+    return score_dataset(dataset, variant, polygons=polygons, threads=threads, progress=progress)
 
 
 def check_options(variant: str, polygons: str, on_error: str) -> None:
@@ -206,22 +201,21 @@ def score_dataset(
     variant: Variant,
     *,
     polygons: Polygons,
-    on_error: OnError,
     threads: int,
-    progress: Progress | None,
+    progress: OnProgress | None,
 ) -> Scores:
     """Score a data set that has been opened; see `score`."""
-    with timed(f"measured {len(dataset.annotation_ids):,} annotations"):
-        counts, statuses = _measure(dataset, polygons, on_error, threads, progress)
+    with timed("measured"):
+        counts, statuses = dataset.measure(fill_convention(polygons), threads=threads, progress=progress)
     good = statuses == Status.OK
-    problems = [_problem(dataset, int(i), Status(int(statuses[i]))) for i in np.flatnonzero(~good)]
+    problems = [dataset.problem_at(int(i), Status(statuses[i])) for i in np.flatnonzero(~good)]
     scored = good & ~dataset.crowd
-    counts = counts[scored]
-    with timed(f"scored {len(counts):,} instances"):
-        instances, classes, image_scores = _score_instances(dataset, scored, counts, variant)
+    measured = BoundaryCounts.from_array(counts[scored])
+    with timed(f"scored {len(measured):,} instances"):
+        instances, classes, image_scores = _score_instances(dataset, scored, measured, variant)
     images = ImageTable(
         id=dataset.image_ids,
-        file_name=np.array(dataset.file_names, dtype=object),
+        file_name=_name_column(dataset.file_names),
         annotations=np.bincount(dataset.image_index[good], minlength=len(dataset.image_ids)),
         instances=np.bincount(dataset.image_index[scored], minlength=len(dataset.image_ids)),
         score=image_scores,
@@ -238,37 +232,8 @@ def score_dataset(
     )
 
 
-def _measure(
-    dataset: Dataset, polygons: Polygons, on_error: OnError, threads: int, progress: Progress | None
-) -> tuple[BoundaryCounts, NDArray[np.uint8]]:
-    n = len(dataset.annotation_ids)
-    convention = fill_convention(polygons)
-    chunk = chunk_size(n, threads, CHUNK)
-    chunks = [np.arange(begin, min(begin + chunk, n)) for begin in range(0, n, chunk)]
-    counts = np.empty((n, 3), np.int64)
-    statuses = np.empty(n, np.uint8)
-    done = 0
-    measured = map_in_order(
-        lambda positions: measure_batch(dataset.segmentations(positions), convention), chunks, threads
-    )
-    with closing(measured):
-        for part_counts, part_statuses in measured:
-            part = slice(done, done + len(part_counts))
-            counts[part], statuses[part] = part_counts, part_statuses
-            failed = np.flatnonzero(part_statuses)
-            if failed.size and on_error == "raise":
-                problem = _problem(dataset, done + int(failed[0]), Status(int(part_statuses[failed[0]])))
-                raise DataError(dataset.source, problem.record, problem.reason)
-            done = part.stop
-            if progress is not None:
-                progress(done, n)
-    return BoundaryCounts.from_array(counts), statuses
-
-
-def _problem(dataset: Dataset, position: int, status: Status) -> Problem:
-    return Problem(
-        f"annotation {dataset.annotation_ids[position]}", status.reason, int(dataset.rows[position])
-    )
+def _name_column(names: Names) -> NDArray[Any]:
+    return names if isinstance(names, np.ndarray) else np.array(names, dtype=object)
 
 
 def _score_instances(

@@ -6,7 +6,7 @@ import json
 import mmap
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfdp_fast._core import SegmentationBatch
-from tfdp_fast._output import output, refuse_to_overwrite
+from tfdp_fast._output import Outputs, refuse_to_overwrite
 from tfdp_fast.errors import DataError
 from tfdp_fast.formats._coco_columns import AnnotationColumns, CategoryColumns, ImageColumns, Lists
 from tfdp_fast.formats._coco_json import JsonText
@@ -33,6 +33,7 @@ from tfdp_fast.formats._coco_records import (
     missing_list,
 )
 from tfdp_fast.formats._coco_write import Selected, subset_pieces
+from tfdp_fast.formats._gzip import packing, unpacked
 from tfdp_fast.formats.dataset import Problem
 
 Mask = NDArray[np.bool_]
@@ -49,10 +50,13 @@ class Source(Protocol):
     def segmentations(self, records: NDArray[np.int64], sizes: NDArray[np.int32]) -> SegmentationBatch:
         """Read the segmentations of some of the annotations that `read` returned."""
 
+    def stored(self) -> Iterable[bytes | memoryview] | None:
+        """The bytes of the file as it is stored; None if there is none."""
+
     def refuse(self, destination: Any) -> None:
         """Raise OutputError if the destination is the source."""
 
-    def write(self, destination: Any, keep_images: Mask, keep_annotations: Mask) -> None:
+    def write(self, outputs: Outputs, destination: Any, keep_images: Mask, keep_annotations: Mask) -> None:
         """Write it without the images and annotations that go."""
 
 
@@ -61,7 +65,8 @@ class JsonSource:
 
     def __init__(self, name: str, data: Any, file: FileVersion | None = None) -> None:
         self.name = name
-        self._json = JsonText(name, data)
+        self._stored = data
+        self._json = JsonText(name, unpacked(name, data))
         self._file = file
 
     def read(self) -> Lists:
@@ -73,12 +78,16 @@ class JsonSource:
         self._check_unchanged()
         return self._json.batch(records, sizes)
 
+    def stored(self) -> Iterable[bytes | memoryview] | None:
+        """The bytes of the file as it is stored, or of the text."""
+        return (self._stored,) if self._file is None else self._file.pieces()
+
     def refuse(self, destination: Any) -> None:
         """Raise OutputError if the destination is the source."""
         if self._file is not None:
             refuse_to_overwrite(destination, self._file.stat)
 
-    def write(self, destination: Any, keep_images: Mask, keep_annotations: Mask) -> None:
+    def write(self, outputs: Outputs, destination: Any, keep_images: Mask, keep_annotations: Mask) -> None:
         """Write the text without the records that go."""
         self._check_unchanged()
         names = (IMAGE.list_name, ANNOTATION.list_name)
@@ -88,9 +97,9 @@ class JsonSource:
                 names, self._json.record_spans(*names), (keep_images, keep_annotations), strict=True
             )
         ]
-        with output(destination) as file:
+        with packing(outputs.open(destination), destination) as file:
             file.writelines(subset_pieces(self._json.text, arrays, self._json.let_go))
-            self._check_unchanged()
+        self._check_unchanged()
 
     def _check_unchanged(self) -> None:
         if self._file is not None:
@@ -110,6 +119,12 @@ class FileVersion:
         self._name = name
         self._path = Path(name).absolute()
         self.stat = stat_result
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content, read rather than mapped: what is mapped is given back meanwhile."""
+        with self._path.open("rb", buffering=0) as file:
+            while piece := file.read(1 << 20):
+                yield piece
 
     def check(self) -> None:
         """Raise DataError if there is another file, or other content, by that name now."""
@@ -171,10 +186,13 @@ class ObjectSource:
         """Read the segmentations of some of the annotations that `read` returned."""
         return SegmentationBatch.from_objects([self._segmentations[i] for i in records.tolist()], sizes)
 
+    def stored(self) -> None:
+        """None: objects are no file."""
+
     def refuse(self, destination: Any) -> None:
         """Do nothing: objects are no file."""
 
-    def write(self, destination: Any, keep_images: Mask, keep_annotations: Mask) -> None:
+    def write(self, outputs: Outputs, destination: Any, keep_images: Mask, keep_annotations: Mask) -> None:
         """Write JSON as `json.dumps` does, and NumPy's numbers and arrays and ASCII bytes as well."""
         subset = dict(self._dataset)
         for kind, keep in ((IMAGE, keep_images), (ANNOTATION, keep_annotations)):
@@ -184,7 +202,7 @@ class ObjectSource:
             text = json.dumps(subset, default=_for_json)
         except (TypeError, ValueError, RecursionError) as error:
             raise DataError(self.name, None, f"cannot be written as JSON: {error}") from error
-        with output(destination) as file:
+        with packing(outputs.open(destination), destination) as file:
             file.write(text.encode("ascii"))
 
     def _table(self, kind: Kind, record_type: type[RecordT_co]) -> Table[RecordT_co]:

@@ -10,18 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfdp_fast._core import SegmentationBatch
-from tfdp_fast._output import check_output
+from tfdp_fast._output import Outputs, check_output
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats._coco_columns import CategoryColumns, ImageColumns, Lists
 from tfdp_fast.formats._coco_records import ANNOTATION, CATEGORY, IMAGE
 from tfdp_fast.formats._coco_sieve import Sieve
 from tfdp_fast.formats._coco_sources import JsonSource, ObjectSource, Source, open_path
-from tfdp_fast.formats.dataset import Dataset, OnError
+from tfdp_fast.formats._hashing import FileHash
+from tfdp_fast.formats._listed import ListedDataset
+from tfdp_fast.formats.dataset import Dataset, Fingerprint, OnError
+from tfdp_fast.formats.opening import OpenOptions
 
-__all__ = ["read_coco"]
+__all__ = ["open_coco", "read_coco"]
 
 
-def read_coco(source: Any, *, on_error: OnError = "raise", name: str | None = None) -> Dataset:
+def open_coco(source: Any, options: OpenOptions) -> Dataset:
+    """Open a data set in COCO's or LVIS's form; see `read_coco`."""
+    return read_coco(source, on_error=options.on_error, fingerprint=options.fingerprint)
+
+
+def read_coco(
+    source: Any, *, on_error: OnError = "raise", name: str | None = None, fingerprint: bool = False
+) -> ListedDataset:
     """Read a data set in COCO's or LVIS's form.
 
     Of each record only what counts is looked at: of images ``id``, ``height``, ``width`` and ``file_name``
@@ -43,6 +53,8 @@ def read_coco(source: Any, *, on_error: OnError = "raise", name: str | None = No
         images, of categories and of the whole always stop.
     name : str, optional
         What the source is called in messages, if not by its path.
+    fingerprint : bool
+        Whether to hash what is read.
 
     Returns
     -------
@@ -71,7 +83,7 @@ def read_coco(source: Any, *, on_error: OnError = "raise", name: str | None = No
     """
     if on_error not in ("raise", "skip"):
         raise OptionError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
-    return _CocoDataset(_open(source, name), on_error)
+    return _CocoDataset(_open(source, name), on_error, fingerprint)
 
 
 def _open(source: Any, name: str | None) -> Source:
@@ -89,13 +101,24 @@ def _open(source: Any, name: str | None) -> Source:
     )
 
 
-class _CocoDataset(Dataset):
+class _CocoDataset(ListedDataset):
     """COCO's lists as columns."""
 
-    def __init__(self, source: Source, on_error: OnError) -> None:
+    format = "coco"
+
+    def __init__(self, source: Source, on_error: OnError, fingerprint: bool) -> None:
         self._source = source
         self.source = source.name
-        lists = source.read()
+        self.on_error = on_error
+        self._fingerprint: Fingerprint | None = None
+        self._hashed = fingerprint
+        stored = source.stored() if fingerprint else None
+        if stored is None:
+            lists = source.read()
+        else:
+            with FileHash(stored) as hashed:
+                lists = source.read()
+            self._fingerprint = hashed.fingerprint
         self._read_images(lists.images)
         self._read_categories(lists.categories)
         self._read_annotations(lists, on_error)
@@ -105,26 +128,27 @@ class _CocoDataset(Dataset):
         sizes = self.image_sizes[self.image_index[positions]]
         return self._source.segmentations(self._record_index[positions], sizes)
 
+    def fingerprint(self) -> Fingerprint | None:
+        """What the file held; None of objects."""
+        if not self._hashed:
+            raise OptionError("the data set was not opened with fingerprint=True")
+        return self._fingerprint
+
     def check_destination(self, destination: Any) -> None:
         """Raise OutputError if `write_subset` would: the source itself, or a folder that does not exist."""
         check_output(destination)
         self._source.refuse(destination)
 
-    def write_subset(self, destination: Any, keep: NDArray[np.bool_], drop_rows: NDArray[np.int64]) -> int:
-        """Write the images with ``keep[i]`` and their annotations, whole or not at all."""
-        keep = np.asarray(keep)
-        drop_rows = np.asarray(drop_rows, np.int64)
-        if keep.dtype != np.bool_ or keep.shape != self.image_ids.shape:
-            raise OptionError(
-                f"keep must be bool [{len(self.image_ids)}], got {keep.dtype} {list(keep.shape)}"
-            )
-        if drop_rows.size and not (drop_rows.min() >= 0 and drop_rows.max() < self.records):
-            raise OptionError(f"drop_rows must be from 0 to {self.records - 1}")
+    def write_into(
+        self, outputs: Outputs, destination: Any, keep: NDArray[np.bool_], drop_rows: NDArray[np.int64]
+    ) -> int:
+        """Write the images with ``keep[i]`` and their annotations."""
+        keep, drop_rows = self.check_selection(keep, drop_rows)
         self.check_destination(destination)
         keep_rows = self._image_of_row >= 0
         keep_rows[keep_rows] = keep[self._image_of_row[keep_rows]]
         keep_rows[drop_rows] = False
-        self._source.write(destination, keep, keep_rows)
+        self._source.write(outputs, destination, keep, keep_rows)
         return int(np.count_nonzero(keep_rows))
 
     def _read_images(self, images: ImageColumns) -> None:

@@ -1,19 +1,27 @@
-"""What every data set looks like once it has been read: columns, and segmentations on demand."""
+"""What every data set is to those who score it: columns, boundary counts, and a way to write a part of it."""
 
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfdp_fast._core import SegmentationBatch
+from tfdp_fast._core import FillConvention
+from tfdp_fast._output import Outputs
+from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.status import Status
 from tfdp_fast.tables import Ids
 
 OnError: TypeAlias = Literal["raise", "skip"]
 """What to do with an annotation that cannot be used: raise, or set it aside."""
+
+Names: TypeAlias = "list[str | None] | NDArray[np.str_]"
+"""File names, None where there is none; as text where there may be millions."""
 
 
 @dataclass(frozen=True)
@@ -23,33 +31,90 @@ class Problem:
     Attributes
     ----------
     record : str
-        Which one, for example ``"annotation 17"``.
+        Which one, for example ``"annotation 17"`` or ``"image 2007_000032"``.
     reason : str
         Why.
     row : int
-        Its position in the source's list of annotations, from 0.
+        Its position in the source's list of annotations, from 0. Of an image, or a file, that cannot be used:
+        the number of annotations before it.
+    file : str or None
+        The file that it is in, where the data set is made of several.
     """
 
     record: str
     reason: str
     row: int
+    file: str | None = None
+
+    def error(self, source: str) -> DataError:
+        """The error that stops a run because of it."""
+        return DataError(self.file or source, self.record, self.reason)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a data set has been read and measured.
+
+    Attributes
+    ----------
+    images, annotations : int
+        How many of them have been seen.
+    all_images, all_annotations : int or None
+        How many there are, where that is known beforehand.
+    """
+
+    images: int
+    annotations: int
+    all_images: int | None = None
+    all_annotations: int | None = None
+
+
+OnProgress: TypeAlias = Callable[[Progress], object]
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the annotation files of a data set held when they were read.
+
+    Attributes
+    ----------
+    files : int
+        How many there are.
+    size : int
+        Their size in bytes, together.
+    sha256 : str
+        Of one file, what ``sha256sum`` prints; of several, the SHA-256 of the lines that ``sha256sum`` prints
+        of them, in data-set order, with paths relative to the data set.
+    """
+
+    files: int
+    size: int
+    sha256: str
 
 
 class Dataset(abc.ABC):
-    """A data set whose records have been read and checked, all but the segmentations themselves.
+    """A data set of images with instance masks.
 
     There are I images, C categories, and A annotations that count as such: neither marked ``ignore`` nor set
-    aside as a problem. Annotations are in the order of the source.
+    aside as a problem while they were read. Annotations are in the order of the source. Where records and
+    masks are in the same place, as in a label map, both are read by `measure`, and the columns are there only
+    after it.
     """
 
+    format: str
+    """The name of the format, for example ``"coco"``."""
     source: str
     """The path, or what stands for it in messages."""
+    on_error: OnError
+    """What happens to annotations that cannot be used."""
     image_ids: Ids
     """[I], in data-set order."""
     image_sizes: NDArray[np.int32]
     """[I, 2]: height, width in pixels."""
-    file_names: list[str | None]
-    """[I]: the images' file names, where the source has them."""
+    file_names: Names
+    """[I]: the images' file names, None where the source has none."""
+    image_folder: Path | None = None
+    """The folder that `file_names` are relative to, where the data set says it."""
     category_ids: Ids
     """[C]."""
     category_names: list[str]
@@ -72,17 +137,58 @@ class Dataset(abc.ABC):
     """Records that were set aside while reading."""
 
     @abc.abstractmethod
-    def segmentations(self, positions: NDArray[np.int64]) -> SegmentationBatch:
-        """Read the segmentations of the annotations at some positions, 0 <= position < A.
+    def measure(
+        self, convention: FillConvention, *, threads: int, progress: OnProgress | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Read what has not been read yet, and measure every annotation.
 
-        Safe to call from several threads at once.
+        Parameters
+        ----------
+        convention : FillConvention
+            How polygons become masks.
+        threads : int
+            Threads to use; the result does not depend on it.
+        progress : callable or None
+            Called with a `Progress` now and then.
+
+        Returns
+        -------
+        counts : int64 [A, 3]
+            Straight steps, diagonal steps and twice the area of each primary contour; 0 for failures.
+        statuses : uint8 [A]
+            A `Status` each. Others than OK occur only with ``on_error="skip"``.
+
+        Raises
+        ------
+        DataError
+            If something cannot be used, and ``on_error="raise"``; with several faults, for the first in
+            data-set order.
+        """
+
+    @abc.abstractmethod
+    def fingerprint(self) -> Fingerprint | None:
+        """What the annotation files held; None where there are none. Known after `measure`.
+
+        Raises
+        ------
+        OptionError
+            If the data set was not opened with ``fingerprint=True``.
         """
 
     @abc.abstractmethod
     def check_destination(self, destination: Any) -> None:
-        """Raise OutputError if `write_subset` would: the source itself, or a folder that does not exist."""
+        """Raise what `write_subset` would raise at once.
+
+        OutputError for the source itself, or a folder that does not exist; OptionError for what the format
+        cannot write to.
+        """
 
     @abc.abstractmethod
+    def write_into(
+        self, outputs: Outputs, destination: Any, keep: NDArray[np.bool_], drop_rows: NDArray[np.int64]
+    ) -> int:
+        """Write a subset as one of several outputs that appear together; see `write_subset`."""
+
     def write_subset(self, destination: Any, keep: NDArray[np.bool_], drop_rows: NDArray[np.int64]) -> int:
         """Write the images with ``keep[i]`` and their annotations, whole or not at all.
 
@@ -94,14 +200,35 @@ class Dataset(abc.ABC):
             Which images stay.
         drop_rows : int64 [n]
             Rows of annotations that are left out although their image stays: those set aside as problems.
+            Where the subset is a list of images, these stay in their files.
 
         Returns
         -------
         int
-            How many annotation records were written.
+            How many annotation records are in the subset.
 
         Raises
         ------
         OutputError
             If it cannot be written.
+        OptionError
+            If a parameter is of the wrong shape.
         """
+        with Outputs() as outputs:
+            return self.write_into(outputs, destination, keep, drop_rows)
+
+    def check_selection(self, keep: Any, drop_rows: Any) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """The arguments of `write_subset` as arrays; OptionError if they do not fit."""
+        keep, drop_rows = np.asarray(keep), np.asarray(drop_rows, np.int64)
+        if keep.dtype != np.bool_ or keep.shape != self.image_ids.shape:
+            raise OptionError(
+                f"keep must be bool [{len(self.image_ids)}], got {keep.dtype} {list(keep.shape)}"
+            )
+        if drop_rows.size and not (drop_rows.min() >= 0 and drop_rows.max() < self.records):
+            raise OptionError(f"drop_rows must be from 0 to {self.records - 1}")
+        return keep, drop_rows
+
+    def problem_at(self, position: int, status: Status) -> Problem:
+        """The problem with the mask of the annotation at a position."""
+        record = f"annotation {self.annotation_ids[position]}"
+        return Problem(record, status.reason, int(self.rows[position]))

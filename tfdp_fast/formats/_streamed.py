@@ -1,0 +1,228 @@
+"""Data sets that are read and measured in one go, piece by piece: many files, label maps, streams."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfdp_fast._core import FillConvention
+from tfdp_fast._threads import map_in_order
+from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.formats._hashing import ListHash
+from tfdp_fast.formats.dataset import Dataset, Fingerprint, Names, OnError, OnProgress, Problem, Progress
+from tfdp_fast.status import Status
+from tfdp_fast.tables import Ids
+
+PieceT = TypeVar("PieceT")
+
+NO_IDS = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class FileRead:
+    """A file that was read: its path relative to the data set, its size in bytes, its SHA-256."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some images of a data set with all of their annotations, measured.
+
+    There are n images and a annotations that can be used. Positions and rows count from the beginning of the
+    chunk.
+
+    Attributes
+    ----------
+    image_ids : int64 or text [n]
+        Image ids.
+    image_sizes : int32 [n, 2]
+        Height and width.
+    file_names : list of str or None, or text [n]
+        The images' file names.
+    image_index : int64 [a]
+        Position of an annotation's image.
+    category_ids : int64 or text [a]
+        Category ids; of those that the data set knows, if it knows them beforehand.
+    crowd : bool [a]
+        Which are crowd regions.
+    counts : int64 [a, 3]
+        Straight steps, diagonal steps, twice the area.
+    rows : int64 [a]
+        The positions of the annotations among all records of the chunk.
+    records : int
+        How many annotation records there are, of whatever kind.
+    annotation_ids : int64 or text [a], optional
+        Where the source has them; else annotations are numbered by their row.
+    ignored : int
+        How many of the records do not count.
+    problems : list of Problem
+        What cannot be used, in order.
+    files : list of FileRead
+        What was read, if a fingerprint was asked for.
+    """
+
+    image_ids: Ids
+    image_sizes: NDArray[np.int32]
+    file_names: Names
+    image_index: NDArray[np.int64]
+    category_ids: Ids
+    crowd: NDArray[np.bool_]
+    counts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    records: int
+    annotation_ids: Ids | None = None
+    ignored: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    files: list[FileRead] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, problems: Iterable[Problem] = (), files: Iterable[FileRead] = ()) -> Chunk:
+        """No image at all; something that cannot be used, as a rule."""
+        return cls(
+            NO_IDS,
+            np.empty((0, 2), np.int32),
+            [],
+            NO_IDS,
+            NO_IDS,
+            np.empty(0, np.bool_),
+            np.empty((0, 3), np.int64),
+            NO_IDS,
+            0,
+            problems=list(problems),
+            files=list(files),
+        )
+
+
+class StreamedDataset(Dataset, Generic[PieceT]):
+    """Read piece by piece, on several threads, in a fixed order.
+
+    Parameters
+    ----------
+    source : str
+        The path, or what stands for it.
+    on_error : {"raise", "skip"}
+        What happens to what cannot be used.
+    categories : list of (id, name), optional
+        The classes in their order, where they are known beforehand. Else they are those that occur, in
+        ascending order, and are named by their ids.
+    fingerprint : bool
+        Whether what is read is to be hashed.
+    """
+
+    all_images: int | None = None
+    """How many images there are, where that is known before they are read."""
+
+    def __init__(
+        self,
+        source: str,
+        on_error: OnError,
+        *,
+        categories: list[tuple[int | str, str]] | None = None,
+        fingerprint: bool = False,
+    ) -> None:
+        self.source = source
+        self.on_error = on_error
+        self.hashing = fingerprint
+        self._categories = categories
+        self._files = ListHash()
+
+    @abc.abstractmethod
+    def pieces(self) -> Iterable[PieceT]:
+        """What is to be read, in order. Made on the calling thread, as it is needed."""
+
+    @abc.abstractmethod
+    def read(self, piece: PieceT, convention: FillConvention) -> Chunk:
+        """Read and measure a piece. Called on several threads at once.
+
+        What cannot be used goes into the chunk's problems, whatever ``on_error`` says.
+        """
+
+    def measure(
+        self, convention: FillConvention, *, threads: int, progress: OnProgress | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Read and measure everything; see `Dataset.measure`. What fails is not among the annotations."""
+        self._files = ListHash()
+        chunks: list[Chunk] = []
+        images = records = used = 0
+        self.problems, self.ignored = [], 0
+        read = map_in_order(lambda piece: self.read(piece, convention), self.pieces(), threads)
+        with closing(read):
+            for chunk in read:
+                if chunk.problems and self.on_error == "raise":
+                    raise chunk.problems[0].error(self.source)
+                self.problems += [replace(problem, row=records + problem.row) for problem in chunk.problems]
+                for file in chunk.files:
+                    self._files.add(file.name, file.size, file.sha256)
+                chunks.append(
+                    replace(
+                        chunk,
+                        rows=chunk.rows + records,
+                        image_index=chunk.image_index + images,
+                        problems=[],
+                        files=[],
+                    )
+                )
+                self.ignored += chunk.ignored
+                images += len(chunk.image_ids)
+                records += chunk.records
+                used += len(chunk.rows)
+                if progress is not None:
+                    progress(Progress(images, used, self.all_images))
+        self.records = records
+        return self._join(chunks), np.full(used, Status.OK, np.uint8)
+
+    def fingerprint(self) -> Fingerprint | None:
+        """What the annotation files held; see `Dataset.fingerprint`."""
+        if not self.hashing:
+            raise OptionError("the data set was not opened with fingerprint=True")
+        return self._files.fingerprint
+
+    def _join(self, chunks: list[Chunk]) -> NDArray[np.int64]:
+        """Columns out of chunks; the boundary counts are returned."""
+        self.image_ids = self._ids("images", [chunk.image_ids for chunk in chunks])
+        _, first, times = np.unique(self.image_ids, return_index=True, return_counts=True)
+        if (times > 1).any():
+            twice = self.image_ids[first[times > 1].min()]
+            raise DataError(self.source, f"image {twice}", "its id is given twice")
+        self.image_sizes = np.concatenate([np.empty((0, 2), np.int32), *(c.image_sizes for c in chunks)])
+        if chunks and all(isinstance(chunk.file_names, np.ndarray) for chunk in chunks):
+            self.file_names = np.concatenate([chunk.file_names for chunk in chunks])
+        else:
+            self.file_names = [name for chunk in chunks for name in chunk.file_names]
+        self.rows = np.concatenate([NO_IDS, *(chunk.rows for chunk in chunks)])
+        self.image_index = np.concatenate([NO_IDS, *(chunk.image_index for chunk in chunks)])
+        self.crowd = np.concatenate([np.empty(0, np.bool_), *(chunk.crowd for chunk in chunks)])
+        numbered = any(chunk.annotation_ids is None and len(chunk.rows) for chunk in chunks)
+        self.annotation_ids = (
+            self.rows
+            if numbered
+            else self._ids("annotations", [c.annotation_ids for c in chunks if c.annotation_ids is not None])
+        )
+        self._index_categories(self._ids("categories", [chunk.category_ids for chunk in chunks]))
+        return np.concatenate([np.empty((0, 3), np.int64), *(chunk.counts for chunk in chunks)])
+
+    def _index_categories(self, found: Ids) -> None:
+        if self._categories is None:
+            self.category_ids, self.category_index = np.unique(found, return_inverse=True)
+            self.category_names = list(map(str, self.category_ids.tolist()))
+            return
+        self.category_ids = np.array([category_id for category_id, _ in self._categories] or NO_IDS)
+        self.category_names = [name for _, name in self._categories]
+        order = np.argsort(self.category_ids)
+        self.category_index = order[np.searchsorted(self.category_ids, found, sorter=order)]
+
+    def _ids(self, what: str, parts: list[Ids]) -> Ids:
+        """Ids of several chunks; all of one kind, for NumPy would turn numbers into text."""
+        parts = [part for part in parts if len(part)]
+        if len({part.dtype.kind for part in parts}) > 1:
+            raise DataError(self.source, None, f"ids of {what} are partly numbers and partly text")
+        return np.concatenate(parts) if parts else NO_IDS

@@ -1,0 +1,245 @@
+"""From a path, or objects, to a data set: which format it is, and who reads it."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
+
+from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.formats.dataset import Dataset, OnError
+
+__all__ = ["FORMATS", "OpenOptions", "Opening", "open_dataset"]
+
+Difficult: TypeAlias = Literal["include", "exclude"]
+"""Whether objects of Pascal VOC that are marked ``difficult`` count."""
+
+ImageSize: TypeAlias = "tuple[int, int] | Mapping[str, tuple[int, int]]"
+"""Height and width of all images, or of each by its file name."""
+
+
+class Opening(TypedDict, total=False):
+    """Keywords of `score` and `prune` that they pass on to `open_dataset`."""
+
+    format: str | None
+    split: str | None
+    difficult: Difficult
+    image_size: ImageSize | None
+
+
+@dataclass(frozen=True)
+class OpenOptions:
+    """How a data set is to be opened; see `open_dataset`.
+
+    Attributes
+    ----------
+    on_error, fingerprint
+        For every format.
+    split, difficult, image_size
+        For some.
+    """
+
+    on_error: OnError = "raise"
+    fingerprint: bool = False
+    split: str | None = None
+    difficult: Difficult = "include"
+    image_size: ImageSize | None = None
+
+
+@dataclass(frozen=True)
+class _Format:
+    """A format that is known.
+
+    Attributes
+    ----------
+    opener : str
+        Module in this folder and function, ``"voc:open_voc"``: called with the source and `OpenOptions`.
+    looks_for : str
+        What it is recognised by, for messages.
+    fits : callable
+        Whether a path looks like it. Called with the path and some of the names in it, if it is a folder.
+    takes : tuple of str
+        The options that it knows, beside those for every format.
+    """
+
+    opener: str
+    looks_for: str
+    fits: Callable[[Path, frozenset[str]], bool]
+    takes: tuple[str, ...] = ()
+
+
+def _any(pattern: str) -> Callable[[Path, frozenset[str]], bool]:
+    """Whether a file, or something in a folder, has a name like that."""
+    like = re.compile(pattern).fullmatch
+
+    def fits(path: Path, names: frozenset[str]) -> bool:
+        return any(map(like, names)) if path.is_dir() else bool(like(path.name))
+
+    return fits
+
+
+def _fits_voc(path: Path, names: frozenset[str]) -> bool:
+    if path.is_dir():
+        return "SegmentationObject" in names
+    return path.suffix == ".txt" and path.absolute().parts[-3:-1] == ("ImageSets", "Segmentation")
+
+
+def _fits_cityscapes(path: Path, names: frozenset[str]) -> bool:
+    if not path.is_dir():
+        return False
+    cities = (path / name for name in sorted(names)[:8])
+    return (
+        "gtFine" in names
+        or path.absolute().name == "gtFine"
+        or any(_CITYSCAPES.search(name) for city in cities if city.is_dir() for name in _names_in(city))
+    )
+
+
+_CITYSCAPES = re.compile(r"_gtFine_(?:instanceIds\.png|polygons\.json)$")
+_FEW = 1000
+
+FORMATS: dict[str, _Format] = {
+    "voc": _Format(
+        "voc:open_voc",
+        "SegmentationObject/, or a list in ImageSets/Segmentation/",
+        _fits_voc,
+        ("split", "difficult"),
+    ),
+    "cityscapes": _Format(
+        "cityscapes:open_cityscapes",
+        "gtFine/, or <city>/*_gtFine_instanceIds.png",
+        _fits_cityscapes,
+        ("split",),
+    ),
+    "yolo": _Format("yolo:open_yolo", "data.yaml", _any(r".*\.ya?ml"), ("split", "image_size")),
+    "sa1b": _Format(
+        "documents:open_sa1b", "sa_*.json or sa_*.tar", _any(r"sa_\d+(?:\.json|\.tar(?:\.gz)?|\.tgz)?")
+    ),
+    "webdataset": _Format(
+        "documents:open_webdataset", "*.tar", _any(r"(?!sa_\d+\.).*(?:\.tar|\.tar\.gz|\.tgz)")
+    ),
+    "jsonl": _Format("documents:open_jsonl", "*.jsonl", _any(r".*\.(?:jsonl|ndjson)(?:\.gz)?")),
+    "arrow": _Format(
+        "arrow:open_arrow", "*.parquet, *.arrow or *.feather", _any(r".*\.(?:parquet|arrow|feather)")
+    ),
+    "records": _Format("records:open_records", "an iterable", lambda *_: False),
+    "coco": _Format("coco:open_coco", "a file of JSON", lambda path, _: not path.is_dir()),
+}
+"""By name, in the order in which they are tried; a file that is nothing else is taken for COCO's JSON."""
+
+
+def open_dataset(
+    source: Any,
+    *,
+    format: str | None = None,
+    split: str | None = None,
+    difficult: Difficult = "include",
+    image_size: ImageSize | None = None,
+    on_error: OnError = "raise",
+    fingerprint: bool = False,
+) -> Dataset:
+    """Open a data set of any format.
+
+    Parameters
+    ----------
+    source : path or object
+        A file or folder; or a dict in COCO's form, bytes of JSON, a `pycocotools.coco.COCO`, a table of
+        pyarrow, or an iterable of images with their annotations.
+    format : str, optional
+        One of `FORMATS`, where the path does not say it: ``"coco"``, ``"voc"``, ``"cityscapes"``, ``"yolo"``,
+        ``"sa1b"``, ``"webdataset"``, ``"jsonl"``, ``"arrow"`` or ``"records"``.
+    split : str, optional
+        Which part of the data set, where a folder holds several: ``"train"`` by default.
+    difficult : {"include", "exclude"}
+        Pascal VOC: whether objects that are marked ``difficult`` count.
+    image_size : (int, int) or dict, optional
+        YOLO: height and width of all images, or of each by file name, where the images are not there.
+    on_error : {"raise", "skip"}
+        What to do with an annotation that cannot be used: raise, or set it aside.
+    fingerprint : bool
+        Whether to hash what is read.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If there is no data set, or it is not recognised.
+    OptionError
+        If an option is not known, or makes no sense for the format.
+    """
+    options = OpenOptions(on_error, fingerprint, split, difficult, image_size)
+    if on_error not in get_args(OnError):
+        raise OptionError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+    if difficult not in get_args(Difficult):
+        raise OptionError(f"difficult must be 'include' or 'exclude', got {difficult!r}")
+    if format is not None and format not in FORMATS:
+        raise OptionError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
+    if isinstance(source, Dataset):
+        if format is not None or options != OpenOptions():
+            raise OptionError("the data set is open already: format, split and the like come too late")
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        name = format or _recognised(Path(source))
+    else:
+        name = format or _object_format(source)
+    return _opened(name, source, options)
+
+
+def _opened(name: str, source: Any, options: OpenOptions) -> Dataset:
+    known = FORMATS[name]
+    for option in fields(OpenOptions):
+        if option.name in {"on_error", "fingerprint", *known.takes}:
+            continue
+        if getattr(options, option.name) != option.default:
+            raise OptionError(f"{option.name} makes no sense for the format {name}")
+    module, opener = known.opener.split(":")
+    opened: Dataset = getattr(importlib.import_module(f"tfdp_fast.formats.{module}"), opener)(source, options)
+    return opened
+
+
+def _object_format(source: Any) -> str:
+    if isinstance(source, (bytes, bytearray, memoryview, Mapping)) or isinstance(
+        getattr(source, "dataset", None), Mapping
+    ):
+        return "coco"
+    if hasattr(source, "to_batches"):  # a table, or a data set, of pyarrow
+        return "arrow"
+    if isinstance(source, Iterable) or hasattr(source, "__getitem__"):
+        return "records"
+    raise DataError(
+        f"<{type(source).__name__}>",
+        None,
+        "is neither a path, bytes, a dict, a COCO, a table nor an iterable",
+    )
+
+
+def _recognised(path: Path) -> str:
+    """The format that a path looks like."""
+    names = _names_in(path) if path.is_dir() else frozenset()
+    found = [name for name, known in FORMATS.items() if known.fits(path, names)]
+    if not path.is_dir():
+        return found[0]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DataError(str(path), None, f"looks like {' and '.join(found)}: say which, with format")
+    in_folders = (known for known in FORMATS.items() if known[0] not in {"records", "coco"})
+    looked = "; ".join(f"{known.looks_for} ({name})" for name, known in in_folders)
+    raise DataError(str(path), None, f"is no data set that is known; looked in it for {looked}")
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    """Some of the names in a folder: there may be millions."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in itertools.islice(entries, _FEW))
+    except OSError as error:
+        raise DataError(str(folder), None, f"cannot be read: {error.strerror}") from error

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import tfdp_fast as tfdp
-from tfdp_fast.errors import OutputError
+from tfdp_fast.errors import OptionError, OutputError
 from tfdp_fast.formats.dataset import Dataset
 from yolo_support import TRIANGLE, measured, write_description, write_image, write_text
 
@@ -165,9 +165,8 @@ def test_what_is_not_overwritten(root: Path) -> None:
         "link.yaml": "is the file that is being read",
         "val.yaml": "val.txt: is the file that is being read",
         "val.txt": "is the file that is being read",
-        "labels/train/0.txt": "is a file of the data set",
-        "labels/train/0.yaml": "0.txt: is a file of the data set",
-        "images/train/0.png": "is a file of the data set",
+        "labels/train/0.txt": "is a label file of the data set",
+        "labels/train/0.yaml": "0.txt: is a label file of the data set",
         "none/half.yaml": "does not exist",
         "images": "is a folder",
     }
@@ -179,6 +178,14 @@ def test_what_is_not_overwritten(root: Path) -> None:
     assert before == ((root / "data.yaml").read_bytes(), (root / "val.txt").read_bytes())
     dataset.check_destination(root / "half.yaml")
     assert not (root / "half.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["half.json", "half.yaml.gz"])
+def test_what_a_subset_cannot_be(name: str, root: Path) -> None:
+    with pytest.raises(
+        OptionError, match=r"a subset of YOLO is a list, \.txt, or a \.yaml with one, not \.(json|gz)"
+    ):
+        opened(root).check_destination(root / name)
 
 
 def test_prune(root: Path) -> None:

@@ -18,6 +18,28 @@ from tfdp_fast.formats.opening import open_dataset
 
 TRIANGLE = "0 0.25 0.25 0.75 0.25 0.75 0.75"
 
+BAD_LINES = {
+    "0 0.5 0.5 0.1 0.1": "is a box, not a polygon",
+    "0 0.5 0.5 0.1 0.1 0.5": "has an odd number of coordinates: 5",
+    "0": "has 0 points, and a polygon at least 3",
+    "0 0.5 0.5": "has 1 points, and a polygon at least 3",
+    "0 0 0 0 x1 1 1": "not a number: 'x1'",
+    "cat 0 0 0 1 1 1": "not a number: 'cat'",
+    "0 0 0 0 0,5 1 1": "not a number: '0,5'",
+    "0 0 0 0 é 1 1": "not a number: 'é'",
+    "0.5 0 0 0 1 1 1": "its class is not a whole number: 0.5",
+    "nan 0 0 0 1 1 1": "its class is not a whole number: nan",
+    "2 0 0 0 1 1 1": "there is no class 2: they are 0 to 1",
+    "-1 0 0 0 1 1 1": "there is no class -1: they are 0 to 1",
+    "1e300 0 0 0 1 1 1": "there is no class 1e+300: they are 0 to 1",
+    "0 3 4 30 4 30 12": "lies outside of the image: coordinates are shares of its sides, from 0 to 1",
+    "0 -0.5 0 0.4 0 0.4 0.5": "lies outside of the image: coordinates are shares of its sides, from 0 to 1",
+    "0 0 0 1.02 0 1 1": "lies outside of the image: coordinates are shares of its sides, from 0 to 1",
+    "0 0 0 0 1 1 inf": "lies outside of the image: coordinates are shares of its sides, from 0 to 1",
+    "0 0 nan 0 1 1 1": "a polygon coordinate is NaN or infinite",
+}
+"""Lines that cannot be used where there are two classes, and why."""
+
 
 def share(value: float, side: int) -> float:
     """The share of a side that gives back a coordinate exactly, where there is one; else the nearest."""

@@ -14,7 +14,7 @@ from tfdp_fast.formats._files import read_whole
 from tfdp_fast.formats._folders import files_below
 
 if TYPE_CHECKING:
-    from tfdp_fast.formats.opening import ImageSize
+    from tfdp_fast.formats.dataset import ImageSize
 
 SUFFIXES = frozenset(
     ("avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tfdp_fast.errors import OutputError
+from tfdp_fast.errors import OptionError, OutputError
 from tfdp_fast.formats._yolo_description import Description
 
 _COMMENT = """\
@@ -22,6 +22,14 @@ def is_yaml(destination: Any) -> bool:
     if not isinstance(destination, (str, os.PathLike)):
         return False
     return Path(destination).suffix.lower() in {".yaml", ".yml"}
+
+
+def check_suffix(destination: Any) -> None:
+    """OptionError for a path that says that something else is expected than a list or a ``data.yaml``."""
+    if isinstance(destination, (str, os.PathLike)):
+        suffix = Path(destination).suffix
+        if suffix.lower() not in {"", ".txt", ".yaml", ".yml"}:
+            raise OptionError(f"a subset of YOLO is a list, .txt, or a .yaml with one, not {suffix}")
 
 
 def list_beside(destination: str | os.PathLike[str]) -> Path:

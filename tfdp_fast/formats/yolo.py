@@ -31,9 +31,8 @@ from tfdp_fast.formats._yolo_images import (
     sizes_from,
 )
 from tfdp_fast.formats._yolo_labels import LabelReader
-from tfdp_fast.formats._yolo_write import is_yaml, list_beside, list_lines, subset_yaml
-from tfdp_fast.formats.dataset import Dataset, Problem
-from tfdp_fast.formats.opening import OpenOptions
+from tfdp_fast.formats._yolo_write import check_suffix, is_yaml, list_beside, list_lines, subset_yaml
+from tfdp_fast.formats.dataset import Dataset, OpenOptions, Problem
 
 __all__ = ["open_yolo"]
 
@@ -52,9 +51,9 @@ def open_yolo(source: str | os.PathLike[str], options: OpenOptions) -> Dataset:
     - A relative ``path`` in ``data.yaml`` is looked for beside that file first, then in the working
       directory; the ``datasets_dir`` of Ultralytics' settings is not looked at.
     - Where Ultralytics drops an image with all its labels because of one bad line, only that line is a
-      problem. Bad is what is bad for Ultralytics: a box, points too few or of an odd number of coordinates, a
+      problem. Bad is what is bad for Ultralytics: a box, an odd number of coordinates, what is no number, a
       class that does not exist, a polygon whose box has its centre outside of the image by more than 1 %, or
-      a side that is longer than the image's by more than that.
+      a side that is longer than the image's by more than that. A single point is bad, too.
     - A label file without an image, a line in a list that is no image, and an image that is listed twice are
       problems.
 
@@ -182,15 +181,19 @@ class _YoloDataset(StreamedDataset["range | Chunk"]):
         return FileRead(self._name(path), len(stored), sha256)
 
     def check_destination(self, destination: Any) -> None:
-        """Raise OutputError for the data set's own files, or a folder that does not exist."""
+        """Raise what `write_subset` would raise at once.
+
+        OutputError for the data set's own files, or a folder that does not exist; OptionError for what is
+        neither a list nor a ``data.yaml`` by its name.
+        """
+        check_suffix(destination)
         for target in (destination, list_beside(destination)) if is_yaml(destination) else (destination,):
             check_output(target)
             for path in (self._description.path, *self._description.lists()):
                 refuse_to_overwrite(target, path.stat())
-            if isinstance(target, (str, os.PathLike)):
-                real = str(Path(target).resolve())
-                if real in self._images or real in map(label_path, self._images):
-                    raise OutputError(f"{target}: is a file of the data set")
+            is_path = isinstance(target, (str, os.PathLike))
+            if is_path and str(Path(target).resolve()) in map(label_path, self._images):
+                raise OutputError(f"{target}: is a label file of the data set")
 
     def write_into(
         self, outputs: Outputs, destination: Any, keep: NDArray[np.bool_], drop_rows: NDArray[np.int64]

@@ -19,8 +19,7 @@ from tfdp_fast.errors import DataError, OptionError, OutputError
 from tfdp_fast.formats._files import read_whole
 from tfdp_fast.formats._lists import write_lines
 from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead, StreamedDataset
-from tfdp_fast.formats.dataset import Problem
-from tfdp_fast.formats.opening import OpenOptions
+from tfdp_fast.formats.dataset import OpenOptions, Problem
 
 BACKGROUND = 0
 

@@ -12,8 +12,7 @@ from tfdp_fast.formats._cityscapes_polygons import PER_CLASS, WITH_INSTANCES, dr
 from tfdp_fast.formats._folders import files_below, folders_in, is_folder
 from tfdp_fast.formats._label_maps import BACKGROUND, Content, LabelMapDataset, MeasuredMap, folder_of
 from tfdp_fast.formats._png import decode_label_map
-from tfdp_fast.formats.dataset import Dataset, Problem
-from tfdp_fast.formats.opening import OpenOptions
+from tfdp_fast.formats.dataset import Dataset, OpenOptions, Problem
 
 __all__ = ["open_cityscapes"]
 

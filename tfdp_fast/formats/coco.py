@@ -18,8 +18,7 @@ from tfdp_fast.formats._coco_sieve import Sieve
 from tfdp_fast.formats._coco_sources import JsonSource, ObjectSource, Source, open_path
 from tfdp_fast.formats._hashing import FileHash
 from tfdp_fast.formats._listed import ListedDataset
-from tfdp_fast.formats.dataset import Dataset, Fingerprint, OnError
-from tfdp_fast.formats.opening import OpenOptions
+from tfdp_fast.formats.dataset import Dataset, Fingerprint, OnError, OpenOptions
 
 __all__ = ["open_coco", "read_coco"]
 
@@ -111,7 +110,6 @@ class _CocoDataset(ListedDataset):
         self.source = source.name
         self.on_error = on_error
         self._fingerprint: Fingerprint | None = None
-        self._hashed = fingerprint
         stored = source.stored() if fingerprint else None
         if stored is None:
             lists = source.read()
@@ -129,9 +127,7 @@ class _CocoDataset(ListedDataset):
         return self._source.segmentations(self._record_index[positions], sizes)
 
     def fingerprint(self) -> Fingerprint | None:
-        """What the file held; None of objects."""
-        if not self._hashed:
-            raise OptionError("the data set was not opened with fingerprint=True")
+        """What the file held; None of objects, and where it was not asked for."""
         return self._fingerprint
 
     def check_destination(self, destination: Any) -> None:

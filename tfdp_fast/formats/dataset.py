@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -22,6 +22,32 @@ OnError: TypeAlias = Literal["raise", "skip"]
 
 Names: TypeAlias = "list[str | None] | NDArray[np.str_]"
 """File names, None where there is none; as text where there may be millions."""
+
+
+Difficult: TypeAlias = Literal["include", "exclude"]
+"""Whether objects of Pascal VOC that are marked ``difficult`` count."""
+
+ImageSize: TypeAlias = "tuple[int, int] | Mapping[str, tuple[int, int]]"
+"""Height and width of all images, or of each by its file name."""
+
+
+@dataclass(frozen=True)
+class OpenOptions:
+    """How a data set is to be opened; see `open_dataset`.
+
+    Attributes
+    ----------
+    on_error, fingerprint
+        For every format.
+    split, difficult, image_size
+        For some.
+    """
+
+    on_error: OnError = "raise"
+    fingerprint: bool = False
+    split: str | None = None
+    difficult: Difficult = "include"
+    image_size: ImageSize | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +133,10 @@ class Dataset(abc.ABC):
     """The path, or what stands for it in messages."""
     on_error: OnError
     """What happens to annotations that cannot be used."""
+    options: OpenOptions
+    """What it was opened with."""
+    is_file: bool
+    """Whether `source` is the path of a file or a folder."""
     image_ids: Ids
     """[I], in data-set order."""
     image_sizes: NDArray[np.int32]
@@ -167,12 +197,9 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def fingerprint(self) -> Fingerprint | None:
-        """What the annotation files held; None where there are none. Known after `measure`.
+        """What the annotation files held; known after `measure`.
 
-        Raises
-        ------
-        OptionError
-            If the data set was not opened with ``fingerprint=True``.
+        None where there are no files, or none was asked for when the data set was opened.
         """
 
     @abc.abstractmethod

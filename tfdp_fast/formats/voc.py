@@ -21,8 +21,7 @@ from tfdp_fast.formats._label_maps import BACKGROUND, Content, LabelMapDataset, 
 from tfdp_fast.formats._png import decode_label_map
 from tfdp_fast.formats._streamed import Chunk
 from tfdp_fast.formats._voc_xml import VocObject, read_annotation
-from tfdp_fast.formats.dataset import Dataset, Problem
-from tfdp_fast.formats.opening import OpenOptions
+from tfdp_fast.formats.dataset import Dataset, OpenOptions, Problem
 
 __all__ = ["open_voc"]
 

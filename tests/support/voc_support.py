@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -12,6 +12,27 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Labels = NDArray[np.uint8]
+Objects = Sequence[str | tuple[str, int]]
+
+
+def boxes(*corners: tuple[int, int, int, int], size: tuple[int, int] = (30, 40)) -> Labels:
+    """A map of boxes, numbered from 1, each with a border of void."""
+    label_map = np.zeros(size, np.uint8)
+    for value, (top, bottom, left, right) in enumerate(corners, 1):
+        label_map[max(top - 1, 0) : bottom + 1, max(left - 1, 0) : right + 1] = 255
+        label_map[top:bottom, left:right] = value
+    return label_map
+
+
+IMAGES: dict[str, tuple[Labels, Objects]] = {
+    "2007_000032": (boxes((2, 9, 3, 20), (15, 28, 10, 12)), ["aeroplane", ("person", 1)]),
+    "2009_000001": (boxes(size=(7, 9)), []),
+    "ein Bild, übermalt": (boxes((0, 30, 0, 40)), ["tvmonitor"]),
+    "2011_000003": (
+        boxes((1, 3, 1, 3), (5, 9, 5, 20), (11, 29, 2, 8)),
+        ["person", ("chair", 1), "person"],
+    ),
+}
 
 
 def palette() -> list[int]:
@@ -32,7 +53,7 @@ def save_map(path: Path, label_map: Labels) -> None:
     picture.save(path, "PNG")
 
 
-def xml_of(objects: Iterable[str | tuple[str, int]], size: tuple[int, int]) -> str:
+def xml_of(objects: Objects, size: tuple[int, int]) -> str:
     """An annotation as VOC 2012 has them; objects are names, or names and whether they are difficult."""
     height, width = size
     parts = []
@@ -51,9 +72,7 @@ def xml_of(objects: Iterable[str | tuple[str, int]], size: tuple[int, int]) -> s
     )
 
 
-def make_voc(
-    root: Path, images: Mapping[str, tuple[Labels, Sequence[str | tuple[str, int]]]], split: str = "train"
-) -> Path:
+def make_voc(root: Path, images: Mapping[str, tuple[Labels, Objects]], split: str = "train") -> Path:
     """Write a folder like VOC2012: a label map and objects for each image id."""
     for folder in ("SegmentationObject", "Annotations", "ImageSets/Segmentation"):
         (root / folder).mkdir(parents=True, exist_ok=True)

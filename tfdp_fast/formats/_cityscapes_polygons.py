@@ -79,7 +79,7 @@ _DECODER = msgspec.json.Decoder(_Polygons)
 def draw_polygons(path: str, data: bytes) -> NDArray[np.int32]:
     """The label map of a file ``*_gtFine_polygons.json``.
 
-    Equal to what ``json2instanceImg`` of cityscapesScripts writes, pixel by pixel, with the same Pillow.
+    Equal to what ``createInstanceImage`` of cityscapesScripts returns, pixel by pixel, with the same Pillow.
     Polygons are drawn in order, each over those before it. One with a label like ``"cargroup"`` is a region
     of the class.
 

@@ -19,7 +19,7 @@ from tfdp_fast.errors import DataError, OptionError, OutputError
 from tfdp_fast.formats._files import read_whole
 from tfdp_fast.formats._lists import write_lines
 from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead, StreamedDataset
-from tfdp_fast.formats.dataset import OpenOptions, Problem
+from tfdp_fast.formats.dataset import ImageProblem, OpenOptions, Problem
 
 BACKGROUND = 0
 
@@ -145,7 +145,8 @@ class LabelMapDataset(StreamedDataset[range]):
                     raise files
                 found = self.measure_image(stem, files)
             except DataError as error:
-                problems.append(Problem(f"image {self.image_id(stem)}", error.reason, records, error.source))
+                record = f"image {self.image_id(stem)}"
+                problems.append(ImageProblem(record, error.reason, records, error.source))
                 continue
             stems.append(stem)
             maps.append(found)

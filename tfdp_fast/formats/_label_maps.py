@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs, check_output
 from tfdp_fast.errors import DataError, OptionError, OutputError
-from tfdp_fast.formats._files import read_whole
+from tfdp_fast.formats._files import read_each
 from tfdp_fast.formats._lists import write_lines
 from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead, StreamedDataset
 from tfdp_fast.formats.dataset import ImageProblem, OpenOptions, Problem
@@ -25,11 +25,18 @@ BACKGROUND = 0
 
 
 @dataclass(frozen=True)
-class Content:
-    """A file that has been read: its path, for messages, and its bytes."""
+class AnnotationFile:
+    """A file of an image: its path, for messages, and what it holds, or why it cannot be read."""
 
     path: str
-    data: bytes
+    content: bytes | DataError
+
+    @property
+    def data(self) -> bytes:
+        """What it holds; DataError if it cannot be read."""
+        if isinstance(self.content, DataError):
+            raise self.content
+        return self.content
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class LabelMapDataset(StreamedDataset[range]):
         """The annotation files of an image, relative to the data set."""
 
     @abc.abstractmethod
-    def measure_image(self, stem: str, files: Sequence[Content]) -> MeasuredMap:
+    def measure_image(self, stem: str, files: Sequence[AnnotationFile]) -> MeasuredMap:
         """Measure an image, its files having been read; DataError, with the path, if it cannot be used."""
 
     @staticmethod
@@ -135,15 +142,12 @@ class LabelMapDataset(StreamedDataset[range]):
         rows: list[int] = []
         problems: list[Problem] = []
         records = 0
-        # Files first: each gives Python's lock away, and threads that do so all the time wait for each other.
         of_piece = self._stems[piece.start : piece.stop]
-        read: list[FileRead] = []
-        contents = [self._contents(stem, read) for stem in of_piece]
-        for stem, files in zip(of_piece, contents, strict=True):
+        names = {stem: self.files_of(stem) for stem in of_piece}
+        files = self._read_files([name for of_image in names.values() for name in of_image])
+        for stem in of_piece:
             try:
-                if isinstance(files, DataError):
-                    raise files
-                found = self.measure_image(stem, files)
+                found = self.measure_image(stem, [files[name] for name in names[stem]])
             except DataError as error:
                 record = f"image {self.image_id(stem)}"
                 problems.append(ImageProblem(record, error.reason, records, error.source))
@@ -166,22 +170,21 @@ class LabelMapDataset(StreamedDataset[range]):
             records=records,
             ignored=sum(found.ignored for found in maps),
             problems=problems,
-            files=read,
+            files=self._hashed(files),
         )
 
-    def _contents(self, stem: str, read: list[FileRead]) -> list[Content] | DataError:
-        """What the files of an image hold, or why one of them cannot be read."""
-        contents = []
-        for name in self.files_of(stem):
-            path = f"{self._root}/{name}"
-            try:
-                data = read_whole(path)
-            except DataError as error:
-                return error
-            if self.hashing:
-                read.append(hashed(name, data))
-            contents.append(Content(path, data))
-        return contents
+    def _read_files(self, names: Sequence[str]) -> dict[str, AnnotationFile]:
+        paths = [f"{self._root}/{name}" for name in names]
+        return {
+            name: AnnotationFile(path, content)
+            for name, path, content in zip(names, paths, read_each(paths), strict=True)
+        }
+
+    def _hashed(self, files: dict[str, AnnotationFile]) -> list[FileRead]:
+        if not self.hashing:
+            return []
+        read = ((name, file.content) for name, file in files.items())
+        return [hashed(name, content) for name, content in read if isinstance(content, bytes)]
 
     def check_destination(self, destination: Any) -> None:
         """Raise OutputError for a place among the annotation files, or a folder that does not exist."""

@@ -10,7 +10,7 @@ from tfdp_fast import _core
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats._cityscapes_polygons import PER_CLASS, WITH_INSTANCES, draw_polygons
 from tfdp_fast.formats._folders import files_below, folders_in, is_folder
-from tfdp_fast.formats._label_maps import BACKGROUND, Content, LabelMapDataset, MeasuredMap, folder_of
+from tfdp_fast.formats._label_maps import BACKGROUND, AnnotationFile, LabelMapDataset, MeasuredMap, folder_of
 from tfdp_fast.formats._png import decode_label_map
 from tfdp_fast.formats.dataset import Dataset, OpenOptions, Problem
 
@@ -100,7 +100,7 @@ class _Cityscapes(LabelMapDataset):
         """The file of labels."""
         return (self._files_of[stem],)
 
-    def measure_image(self, stem: str, files: Sequence[Content]) -> MeasuredMap:
+    def measure_image(self, stem: str, files: Sequence[AnnotationFile]) -> MeasuredMap:
         """Measure all instances of a label map."""
         (file,) = files
         if file.path.endswith(_MAPS):

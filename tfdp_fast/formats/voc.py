@@ -17,7 +17,14 @@ from tfdp_fast._output import refuse_to_overwrite
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats._files import read_whole
 from tfdp_fast.formats._folders import folders_in, is_folder
-from tfdp_fast.formats._label_maps import BACKGROUND, Content, LabelMapDataset, MeasuredMap, folder_of, hashed
+from tfdp_fast.formats._label_maps import (
+    BACKGROUND,
+    AnnotationFile,
+    LabelMapDataset,
+    MeasuredMap,
+    folder_of,
+    hashed,
+)
 from tfdp_fast.formats._png import decode_label_map
 from tfdp_fast.formats._streamed import Chunk
 from tfdp_fast.formats._voc_xml import VocObject, read_annotation
@@ -113,7 +120,7 @@ class _Voc(LabelMapDataset):
         """The PNG and the XML of an image."""
         return f"{_MAPS}/{stem}.png", f"{_XML}/{stem}.xml"
 
-    def measure_image(self, stem: str, files: Sequence[Content]) -> MeasuredMap:
+    def measure_image(self, stem: str, files: Sequence[AnnotationFile]) -> MeasuredMap:
         """Measure the values of the PNG, and pair them with the objects of the XML."""
         png, xml = files
         label_map = decode_label_map(png.path, png.data, bits=8)

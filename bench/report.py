@@ -55,6 +55,12 @@ THEMES = [
         "starting up, counts ten times.",
     ),
     Theme(
+        "test_formats",
+        "Data sets of many files",
+        "Label maps from the disk to boundary counts, hashes included, against Pillow, which decodes the "
+        "same files and does nothing else. One thread; ours on two threads is compared with ours on one.",
+    ),
+    Theme(
         "test_memory",
         "Memory",
         "The peak is what the system reports for the process: its own memory and the pages of the file that "

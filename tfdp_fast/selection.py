@@ -69,7 +69,8 @@ class Subset:
     @property
     def sha256(self) -> str:
         """SHA-256 in hex of the kept ids, ascending, joined with commas: equal for equal subsets."""
-        return hashlib.sha256(",".join(map(str, np.sort(self.image_ids).tolist())).encode()).hexdigest()
+        ids = ",".join(map(str, np.sort(self.image_ids).tolist()))
+        return hashlib.sha256(ids.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def select(

@@ -9,7 +9,7 @@ import numpy as np
 from tfdp_fast._batches import measure_batch
 from tfdp_fast._core import FillConvention, SegmentationBatch
 from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead
-from tfdp_fast.formats.dataset import Problem
+from tfdp_fast.formats.dataset import ImageProblem, Problem
 from tfdp_fast.status import Status
 from tfdp_fast.tables import Ids
 
@@ -86,7 +86,8 @@ class ChunkBuilder:
         self, record: str, reason: str, *, file: str | None = None, is_annotation: bool = True
     ) -> None:
         """Set something aside: an annotation, or (``is_annotation=False``) an image or a file."""
-        self._problems.append(Problem(record, reason, self._records, file))
+        kind = Problem if is_annotation else ImageProblem
+        self._problems.append(kind(record, reason, self._records, file))
         self._records += is_annotation
 
     def add_file(self, file: FileRead) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypedDict, get_args
 
 from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.formats._folders import is_folder
 from tfdp_fast.formats.dataset import Dataset, Difficult, ImageSize, OnError, OpenOptions
 
 __all__ = ["FORMATS", "OpenOptions", "Opening", "open_dataset"]
@@ -60,7 +61,8 @@ def _any(pattern: str) -> Callable[[Path, frozenset[str]], bool]:
 
 def _fits_voc(path: Path, names: frozenset[str]) -> bool:
     if path.is_dir():
-        return "SegmentationObject" in names
+        below = (path / name / "SegmentationObject" for name in names)
+        return "SegmentationObject" in names or any(map(is_folder, below))
     return path.suffix == ".txt" and path.absolute().parts[-3:-1] == ("ImageSets", "Segmentation")
 
 

@@ -142,20 +142,25 @@ class JsonLines(DocumentDataset[Lines]):
             raise DataError(self.source, None, f"cannot be read: {reason}") from error
 
     def _blocks(self, stored: io.RawIOBase) -> Iterator[Lines]:
-        """Whole lines, about a piece of them at a time."""
+        """Whole lines, about a piece of them at a time; closes the file."""
+        with io.BufferedReader(stored, _STEP) as buffered:
+            packed = buffered.peek(2)[:2] == MAGIC
+            unpacked = cast(io.BufferedReader, gzip.GzipFile(fileobj=buffered)) if packed else buffered
+            yield from self._blocks_of(unpacked)
+            while buffered.read1(_STEP):  # after a fault, for those who hash the file
+                pass
+
+    def _blocks_of(self, file: io.BufferedReader) -> Iterator[Lines]:
         parts: list[bytes] = []
         size = first = 0
         reason = None
-        buffered = io.BufferedReader(stored, _STEP)
-        packed = buffered.peek(2)[:2] == MAGIC
-        file = cast(io.BufferedReader, gzip.GzipFile(fileobj=buffered)) if packed else buffered
-        while True:
+        while reason is None:
+            part = b""
             try:
                 part = file.read1(_STEP)
             except (EOFError, zlib.error, OSError) as error:
                 how = "read" if isinstance(error, OSError) and error.strerror else "decompressed"
                 reason = f"cannot be {how}: {getattr(error, 'strerror', None) or error}"
-                break
             if not part:
                 break
             size += len(part)
@@ -174,8 +179,6 @@ class JsonLines(DocumentDataset[Lines]):
             yield Lines(text, first)
             return
         text = text[: text.rfind(b"\n") + 1]
-        while buffered.read1(_STEP):  # for those who hash the file
-            pass
         yield Lines(text, first, (Problem(_name(first + text.count(b"\n")), reason, 0),))
 
 

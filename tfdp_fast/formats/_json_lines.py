@@ -145,12 +145,11 @@ class JsonLines(DocumentDataset[Lines]):
         """Whole lines, about a piece of them at a time; closes the file."""
         with io.BufferedReader(stored, _STEP) as buffered:
             packed = buffered.peek(2)[:2] == MAGIC
-            unpacked = cast(io.BufferedReader, gzip.GzipFile(fileobj=buffered)) if packed else buffered
-            yield from self._blocks_of(unpacked)
+            yield from self._blocks_of(gzip.GzipFile(fileobj=buffered) if packed else buffered)
             while buffered.read1(_STEP):  # after a fault, for those who hash the file
                 pass
 
-    def _blocks_of(self, file: io.BufferedReader) -> Iterator[Lines]:
+    def _blocks_of(self, file: Any) -> Iterator[Lines]:
         parts: list[bytes] = []
         size = first = 0
         reason = None

@@ -88,7 +88,7 @@ def find(path: str, name: str = "") -> Found:
                 elif match := _SHARD(entry.name):
                     if match[2]:
                         found.tars.append(entry.name)
-                    elif entry.is_dir() or entry.is_symlink():  # a link that leads nowhere is to be told
+                    elif entry.is_symlink() or entry.is_dir():  # a link that leads nowhere will be told
                         found.folders.append(entry.name)
                 elif entry.name.startswith("sa_"):
                     found.suffixes.add("." + entry.name.partition(".")[2])

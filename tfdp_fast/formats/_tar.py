@@ -89,12 +89,13 @@ class TarReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._raw = io.FileIO(path)
-        self.about = os.fstat(self._raw.fileno())
-        self._packed = self._raw.read(2) == MAGIC
-        self._raw.seek(0)
-        self._file = cast(
-            BinaryIO, gzip.GzipFile(fileobj=self._raw, mode="rb") if self._packed else self._raw
-        )
+        try:
+            self.about = os.fstat(self._raw.fileno())
+            self._packed = os.pread(self._raw.fileno(), len(MAGIC), 0) == MAGIC
+        except OSError:  # a pipe: it cannot be read twice
+            self._raw.close()
+            raise
+        self._file = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw) if self._packed else self._raw)
 
     def __enter__(self) -> Self:
         return self
@@ -241,7 +242,7 @@ def _overridden(info: tarfile.TarInfo, long_name: str | None, pax: dict[str, byt
     """Name, size, and whether it is sparse, with what the headers before say."""
     name = info.name if long_name is None else long_name
     if "path" in pax:
-        name = pax["path"].decode("utf-8", "surrogateescape")
+        name = pax["path"].decode("utf-8", "surrogateescape").rstrip("/")
     size = info.size
     if pax.get("size", b"").isdigit():
         size = int(pax["size"])

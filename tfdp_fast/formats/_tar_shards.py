@@ -58,11 +58,14 @@ class _Sample:
         Those that are documents, and their contents.
     image : str or None
         The name of the first that is an image.
+    problems : list of Problem
+        What cannot be used between here and the next sample.
     """
 
     key: str = ""
     documents: list[tuple[Member, bytes]] = field(default_factory=list)
     image: str | None = None
+    problems: list[Problem] = field(default_factory=list)
 
 
 class TarShards(DocumentDataset[Piece]):
@@ -153,9 +156,6 @@ class TarShards(DocumentDataset[Piece]):
             return Piece(b"".join(texts), items, shard, root)
 
         for sample in self._samples(reader, path):
-            if isinstance(sample, Problem):
-                items.append(sample)
-                continue
             for member, text in sample.documents:
                 key = sample.key if self._by_key else None
                 document = Document(folder + member.name, position, size, size + len(text), key, sample.image)
@@ -163,19 +163,20 @@ class TarShards(DocumentDataset[Piece]):
                 texts.append(text)
                 size += len(text)
                 position += 1
+            items += sample.problems
             if size >= PIECE:
                 yield piece()
                 items, texts, size = [], [], 0
         if items:
             yield piece()
 
-    def _samples(self, reader: TarReader, path: str) -> Iterator[_Sample | Problem]:
-        """The documents of a tar with what belongs to them, and what cannot be used."""
+    def _samples(self, reader: TarReader, path: str) -> Iterator[_Sample]:
+        """The documents of a tar, with what belongs to them and what is wrong."""
         sample = _Sample()
         try:
             for member in reader.members():
                 if (reason := self._unfit(member)) is not None:
-                    yield Problem(f"member {member.name}", reason, 0, path)
+                    sample.problems.append(Problem(f"member {member.name}", reason, 0, path))
                     continue
                 key, suffix = key_of(member.name)
                 if key != sample.key:
@@ -186,11 +187,9 @@ class TarShards(DocumentDataset[Piece]):
                 elif sample.image is None and suffix.lower() in _IMAGES and self._by_key:
                     sample.image = member.name
         except TarError as error:
-            yield sample
             record = "shard" if error.member is None else f"member {error.member}"
-            yield Problem(record, error.reason, 0, path)
-        else:
-            yield sample
+            sample.problems.append(Problem(record, error.reason, 0, path))
+        yield sample
 
     def _unfit(self, member: Member) -> str | None:
         if member.size > LARGEST and self._is_document(member.name):

@@ -158,6 +158,8 @@ def test_the_form_follows_from_the_keys() -> None:
     assert data.image_ids.tolist() == [1, 2, 3, 4]
     assert data.category_ids.tolist() == [1, 5, 9]
     assert data.category_names == ["1", "5", "9"]
+    data, _, _ = read_lines(given)
+    assert (data.category_ids.tolist(), data.category_names) == ([9], ["9"])
 
 
 def test_what_python_writes_beyond_json() -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs, check_folder, check_output, refuse_to_overwrite
 from tfdp_fast.errors import DataError, OptionError, OutputError, TfdpError
+from tfdp_fast.formats._document_records import OBJECT
 from tfdp_fast.formats._documents import DocumentChunk, Piece, read_piece
 from tfdp_fast.formats._lists import write_lines
 from tfdp_fast.formats._streamed import NO_IDS, Chunk, StreamedDataset
@@ -124,8 +125,8 @@ class DocumentDataset(StreamedDataset[PieceT]):
         self.positions = np.concatenate([NO_IDS, *(chunk.positions for chunk in ours)])
         self.versions = np.concatenate([NO_IDS, *(chunk.versions for chunk in ours)])
         self._image_records = np.concatenate([NO_IDS, *(chunk.image_records for chunk in ours)])
-        if not any(chunk.has_categories for chunk in ours):
-            self.category_names = ["object" for _ in self.category_names]
+        if all(chunk.of_sa1b for chunk in ours) and self.category_ids.tolist() == [OBJECT]:
+            self.category_names = ["object"]
         return counts
 
 

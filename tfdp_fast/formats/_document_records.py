@@ -110,7 +110,7 @@ class Sifted:
     faults : list of (int, str, str)
         The others: position, record and reason.
     of_sa1b : bool
-        Whether it is in SA-1B's form and no annotation says a category.
+        Whether it is in SA-1B's form.
     text : memoryview
         What their segmentations are pieces of: as long as the document.
     """

@@ -104,15 +104,15 @@ class DocumentChunk(Chunk):
         See `Document`.
     image_records : int64 [n]
         How many annotation records the document has, of whatever kind.
-    has_categories : bool
-        Whether any annotation says which category it is of.
+    of_sa1b : bool
+        Whether all documents are in SA-1B's form.
     """
 
     shards: NDArray[np.int64]
     positions: NDArray[np.int64]
     versions: NDArray[np.int64]
     image_records: NDArray[np.int64]
-    has_categories: bool
+    of_sa1b: bool
 
 
 class _UnfitError(Exception):
@@ -254,7 +254,7 @@ class _Gathered:
             positions=np.array([document.position for document in self._documents], np.int64),
             versions=np.array([document.version for document in self._documents], np.int64),
             image_records=np.diff(first_rows),
-            has_categories=not self._all_of_sa1b,
+            of_sa1b=self._all_of_sa1b,
         )
 
     def _file_names(self) -> Names:

@@ -103,6 +103,17 @@ def open_jsonl(source: Any, options: OpenOptions) -> Dataset:
     ------
     DataError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> import tfdp_fast as tfdp
+    >>> line = (
+    ...     b'{"image_id": "a", "height": 20, "width": 30, "annotations":'
+    ...     b' [{"category_id": 3, "segmentation": [[1, 1, 9, 1, 9, 9, 1, 9]]}]}'
+    ... )
+    >>> scores = tfdp.score(line, format="jsonl")
+    >>> scores.images.id.tolist(), scores.classes.id.tolist()
+    (['a'], [3])
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         return JsonLines("<bytes>", options, bytes(source))

@@ -25,8 +25,8 @@ from over_pixels import Pairs, decoded, primary_contour
 from sa1b_like import Sa1b, Sa1bSets, write_sa1b_like
 from tfdp_fast._core import FillConvention
 from tfdp_fast.boundary import BoundaryCounts
+from tfdp_fast.formats.dataset import OpenOptions
 from tfdp_fast.formats.documents import open_jsonl, open_sa1b
-from tfdp_fast.formats.opening import OpenOptions
 
 MB = 1e6
 LIKE_SA1B, SMALL = 1500, 40

@@ -43,7 +43,7 @@ class Chunk:
     Attributes
     ----------
     image_ids : int64 or text [n]
-        Image ids.
+        Image ids. These and others may be objects where there are both numbers and text: an error in the end.
     image_sizes : int32 [n, 2]
         Height and width.
     file_names : list of str or None, or text [n]
@@ -221,6 +221,7 @@ class StreamedDataset(Dataset, Generic[PieceT]):
     def _ids(self, what: str, parts: list[Ids]) -> Ids:
         """Ids of several chunks; all of one kind, for NumPy would turn numbers into text."""
         parts = [part for part in parts if len(part)]
-        if len({part.dtype.kind for part in parts}) > 1:
+        kinds = {part.dtype.kind for part in parts}
+        if len(kinds) > 1 or "O" in kinds:
             raise DataError(self.source, None, f"ids of {what} are partly numbers and partly text")
         return np.concatenate(parts) if parts else NO_IDS

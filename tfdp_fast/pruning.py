@@ -19,7 +19,7 @@ from tfdp_fast._output import Outputs, check_folder, check_output, refuse_to_ove
 from tfdp_fast._text import one_line
 from tfdp_fast._threads import importing, resolve_threads, timed
 from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.formats.dataset import Dataset, OnError, OnProgress, Problem
+from tfdp_fast.formats.dataset import Dataset, ImageProblem, OnError, OnProgress, Problem
 from tfdp_fast.formats.opening import Opening, open_dataset
 from tfdp_fast.masks import Polygons
 from tfdp_fast.recording import Options, Outcome, Record, load_record, outcome_of, record_of
@@ -317,9 +317,9 @@ def _prune(
     if expected is not None:
         expected.check_source(dataset)
     subset = select(scores, **options.share(), of=options.of)
-    problem_rows = np.array([problem.row for problem in scores.problems], np.int64)
+    bad = [problem.row for problem in scores.problems if not isinstance(problem, ImageProblem)]
     with Outputs() as outputs, timed("wrote the subset"):
-        kept = dataset.write_into(outputs, destination, subset.keep, problem_rows)
+        kept = dataset.write_into(outputs, destination, subset.keep, np.array(bad, np.int64))
         outcome = outcome_of(scores, subset, kept, dataset.records - kept)
         if expected is not None:
             expected.check_outcome(dataset, outcome)

@@ -82,30 +82,33 @@ def _is_text(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class _Key:
+class Key:
+    """A key of a record: what it may hold."""
+
     name: str
     holds: Callable[[Any], bool]
     what: str
     needed: bool = True
 
     def reason(self, value: Any) -> str:
+        """Why a value cannot be used."""
         return f'"{self.name}" is {shown(value)}, not {self.what}'
 
 
-def _id_key(name: str) -> _Key:
-    return _Key(name, _is_id, "a whole number or text")
+def _id_key(name: str) -> Key:
+    return Key(name, _is_id, "a whole number or text")
 
 
-def _side_key(name: str) -> _Key:
-    return _Key(name, _is_side, f"a whole number from 0 to {max_side}")
+def _side_key(name: str) -> Key:
+    return Key(name, _is_side, f"a whole number from 0 to {max_side}")
 
 
-def _flag_key(name: str) -> _Key:
-    return _Key(name, _is_flag, "true, false or a number", needed=False)
+def _flag_key(name: str) -> Key:
+    return Key(name, _is_flag, "true, false or a number", needed=False)
 
 
-def _text_key(name: str) -> _Key:
-    return _Key(name, _is_text, "text", needed=False)
+def _text_key(name: str) -> Key:
+    return Key(name, _is_text, "text", needed=False)
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class Kind:
 
     list_name: str
     record_name: str
-    keys: tuple[_Key, ...]
+    keys: tuple[Key, ...]
 
     def name_of(self, record_id: int | str) -> str:
         """The name of a record in messages, always a single line."""
@@ -152,7 +155,7 @@ IMAGE = Kind(
     (_id_key("id"), _side_key("height"), _side_key("width"), _text_key("file_name"), _text_key("coco_url")),
 )
 CATEGORY = Kind("categories", "category", (_id_key("id"), _text_key("name")))
-_SEGMENTATION = _Key("segmentation", lambda _: True, "anything")
+_SEGMENTATION = Key("segmentation", lambda _: True, "anything")
 ANNOTATION = Kind(
     "annotations",
     "annotation",

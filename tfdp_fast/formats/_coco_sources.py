@@ -6,7 +6,7 @@ import json
 import mmap
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +33,7 @@ from tfdp_fast.formats._coco_records import (
     missing_list,
 )
 from tfdp_fast.formats._coco_write import Selected, subset_pieces
+from tfdp_fast.formats._files import FileVersion
 from tfdp_fast.formats._gzip import packing, unpacked
 from tfdp_fast.formats.dataset import Problem
 
@@ -104,43 +105,6 @@ class JsonSource:
     def _check_unchanged(self) -> None:
         if self._file is not None:
             self._file.check()
-
-
-class FileVersion:
-    """A file as it was when it was opened.
-
-    Attributes
-    ----------
-    stat : os.stat_result
-        What it was.
-    """
-
-    def __init__(self, name: str, stat_result: os.stat_result) -> None:
-        self._name = name
-        self._path = Path(name).absolute()
-        self.stat = stat_result
-
-    def pieces(self) -> Iterator[bytes]:
-        """The content, read rather than mapped: what is mapped is given back meanwhile."""
-        try:
-            with self._path.open("rb", buffering=0) as file:
-                while piece := file.read(1 << 20):
-                    yield piece
-        except OSError as error:
-            raise DataError(self._name, None, f"cannot be read: {error.strerror}") from error
-
-    def check(self) -> None:
-        """Raise DataError if there is another file, or other content, by that name now."""
-        try:
-            now = self._path.stat()
-        except OSError as error:
-            raise DataError(self._name, None, f"cannot be read any more: {error.strerror}") from None
-        if _identity(now) != _identity(self.stat):
-            raise DataError(self._name, None, "has changed since it was read")
-
-
-def _identity(result: os.stat_result) -> tuple[int, ...]:
-    return result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns
 
 
 def open_path(path: str | os.PathLike[str], name: str | None) -> JsonSource:

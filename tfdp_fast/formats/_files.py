@@ -1,8 +1,9 @@
-"""Files that are read as a whole."""
+"""Files that are read."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from tfdp_fast.errors import DataError
@@ -16,3 +17,40 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
         raise DataError(os.fspath(path), None, f"cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a null character in the name
         raise DataError(os.fspath(path), None, f"cannot be read: {error}") from error
+
+
+class FileVersion:
+    """A file as it was when it was opened.
+
+    Attributes
+    ----------
+    stat : os.stat_result
+        What it was.
+    """
+
+    def __init__(self, name: str, stat_result: os.stat_result) -> None:
+        self._name = name
+        self._path = Path(name).absolute()
+        self.stat = stat_result
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content, read rather than mapped: what is mapped is given back meanwhile."""
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                while piece := file.read(1 << 20):
+                    yield piece
+        except OSError as error:
+            raise DataError(self._name, None, f"cannot be read: {error.strerror}") from error
+
+    def check(self) -> None:
+        """Raise DataError if there is another file, or other content, by that name now."""
+        try:
+            now = self._path.stat()
+        except OSError as error:
+            raise DataError(self._name, None, f"cannot be read any more: {error.strerror}") from None
+        if _identity(now) != _identity(self.stat):
+            raise DataError(self._name, None, "has changed since it was read")
+
+
+def _identity(result: os.stat_result) -> tuple[int, ...]:
+    return result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns

@@ -61,8 +61,7 @@ class Problem:
     reason : str
         Why.
     row : int
-        Its position in the source's list of annotations, from 0. Of an image, or a file, that cannot be used:
-        the number of annotations before it.
+        Its position in the source's list of annotations, from 0.
     file : str or None
         The file that it is in, where the data set is made of several.
     """
@@ -75,6 +74,10 @@ class Problem:
     def error(self, source: str) -> DataError:
         """The error that stops a run because of it."""
         return DataError(self.file or source, self.record, self.reason)
+
+
+class ImageProblem(Problem):
+    """An image, or a file, that cannot be used; its row is the number of annotations before it."""
 
 
 @dataclass(frozen=True)

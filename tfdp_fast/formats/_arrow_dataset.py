@@ -31,7 +31,7 @@ from tfdp_fast.formats.dataset import OpenOptions
 
 __all__ = ["ArrowDataset"]
 
-IMAGE_ROWS, INSTANCE_ROWS = 64, 2048
+IMAGE_ROWS, INSTANCE_ROWS = 256, 2048
 """Rows of a piece, at most, where each is an image, or an instance."""
 
 Piece: TypeAlias = "Rows | FileTable"
@@ -55,7 +55,10 @@ class ArrowDataset(StreamedDataset[Piece]):
         else:
             self._tables = [ObjectTable(source)]
             name = self._tables[0].source
-        self._layouts = [layout_of(table.schema, table.source) for table in self._tables]
+        self._layouts = []
+        for table in self._tables:
+            with arrow_errors(table.source):  # names that are no UTF-8
+                self._layouts.append(layout_of(table.schema, table.source))
         self._by_image = self._layouts[0].nested is not None
         self._check_layouts()
         super().__init__(

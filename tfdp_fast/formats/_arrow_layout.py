@@ -85,6 +85,9 @@ def layout_of(schema: Any, source: str) -> Layout:
         If a column is not there, or is not of a type that can be used.
     """
     columns = {field.name: plain_type(field.type) for field in schema}
+    if len(columns) < len(schema):
+        twice = next(name for name in columns if schema.names.count(name) > 1)
+        raise DataError(source, None, f"has two columns {twice}")
     prefix: ColumnPath = ()
     image = columns.get("image")
     if "height" not in columns and image is not None and pa.types.is_struct(image):  # as in SA-1B

@@ -123,13 +123,15 @@ class FileTable:
             }
             return max(group.num_rows for group in groups), codecs
 
-    def _open_parquet(self) -> Any:
-        return pq.ParquetFile(self._path, page_checksum_verification=True)
+    @contextlib.contextmanager
+    def _open_parquet(self) -> Iterator[Any]:
+        with pa.OSFile(os.fsencode(self._path)) as file:
+            yield pq.ParquetFile(file, page_checksum_verification=True)
 
     @contextlib.contextmanager
     def _open_ipc(self, columns: list[str] | None) -> Iterator[Any]:
         options = pa.ipc.IpcReadOptions()
-        with pa.memory_map(self.source) as mapped:
+        with pa.memory_map(os.fsencode(self._path)) as mapped:
             opened = pa.ipc.open_stream if self.is_stream else pa.ipc.open_file
             if columns is not None:
                 options.included_fields = [self.schema.get_field_index(name) for name in columns]

@@ -57,8 +57,10 @@ def as_array(value: Any) -> Any:
     Raises
     ------
     ValueError
-        If it should turn into one and does not, as a tensor on another device.
+        If it should turn into one and does not, as a tensor on another device; or if it is masked.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError("says twice what is foreground, as a masked array: call its filled()")
     if isinstance(value, np.ndarray) or not hasattr(value, "__array__"):
         return value
     try:

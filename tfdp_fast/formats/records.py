@@ -109,7 +109,7 @@ class _RecordsDataset(StreamedDataset[ChunkBuilder]):
             raise DataError(self.source, None, "is an iterator that has been read: it can be read once")
         self._read, self._stated = True, None
         builder, images, annotations, pixels = ChunkBuilder(), 0, 0, 0
-        for position, item in enumerate(_iterated(self._items)):
+        for position, item in enumerate(_iterated(self._items, self.all_images)):
             added, dense = self._add(builder, item, position)
             images, annotations, pixels = images + 1, annotations + added, pixels + dense
             if images >= PIECE_IMAGES or annotations >= PIECE_ANNOTATIONS or pixels >= PIECE_PIXELS:
@@ -214,12 +214,12 @@ def _length(source: Any) -> int | None:
         return None
 
 
-def _iterated(source: Any) -> Iterator[Any]:
+def _iterated(source: Any, length: int | None) -> Iterator[Any]:
     """The items, also of what has positions and a length only, as PyTorch's data sets."""
-    if hasattr(source, "__iter__") or not hasattr(source, "__len__"):
+    if hasattr(source, "__iter__") or length is None:
         yield from source
     else:
-        for i in range(len(source)):
+        for i in range(length):
             yield source[i]
 
 

@@ -101,10 +101,12 @@ def _writer(file: BinaryIO, table: Table, kind: Kind) -> Iterator[_Writer]:
     """What writes batches with the columns of a table."""
     schema, rows = table.schema, GROUP_ROWS
     if kind == "parquet":
-        codecs: Any = "snappy"
+        options: dict[str, Any] = {}
         if isinstance(table, FileTable) and table.is_parquet:
             rows, codecs = table.parquet_properties()
-        opened = pq.ParquetWriter(file, schema, compression=codecs)
+            # Else the items of lists are called element, whatever they are called in the source.
+            options = {"compression": codecs, "use_compliant_nested_type": False}
+        opened = pq.ParquetWriter(file, schema, **options)
     else:
         opened = (pa.ipc.new_stream if kind == "stream" else pa.ipc.new_file)(file, schema)
     with opened:

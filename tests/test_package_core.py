@@ -15,7 +15,7 @@ import pytest
 
 import tfdp_fast
 from tfdp_fast import _core
-from tfdp_fast._core import FillConvention, SegmentationBatch
+from tfdp_fast._core import FillConvention, SegmentationBatch, SegmentationKind
 from tfdp_fast.status import Status
 
 STUB = ast.parse((Path(tfdp_fast.__file__).parent / "_core.pyi").read_text("utf-8"))
@@ -157,7 +157,7 @@ def test_batches_take_and_return_what_the_stub_says() -> None:
         batch = getattr(SegmentationBatch, name)(**keywords)
         assert type(batch) is SegmentationBatch
         for column, stub in functions.items():
-            if column not in arguments:
+            if not column.startswith("from_"):
                 assert stub.returns is not None
                 array = getattr(batch, column)
                 assert array.dtype == DTYPES[ast.unparse(stub.returns)]
@@ -170,6 +170,68 @@ def test_batches_take_and_return_what_the_stub_says() -> None:
         assert batch.text_pixels.tolist() == [30]
     with pytest.raises(TypeError):
         SegmentationBatch()
+
+
+def test_batches_of_columns_take_what_the_stub_says() -> None:
+    unknown = np.full((1, 2), -1, np.int32)
+    arguments: dict[str, dict[str, Any]] = {
+        "from_text": {"text": b"73d0n0", "spans": np.array([[4, 6]]), "own": unknown, "sizes": SIZES},
+        "from_polygons": {name: POLYGONS[name] for name in list(POLYGONS)[:4]},
+    }
+    functions = {
+        node.name: node for node in CLASSES["SegmentationBatch"].body if isinstance(node, ast.FunctionDef)
+    }
+    for name, keywords in arguments.items():
+        assert list(keywords) == parameters(functions[name])
+    batch = SegmentationBatch.from_text(**arguments["from_text"])
+    assert (batch.kinds.tolist(), batch.text.tobytes()) == ([SegmentationKind.COMPRESSED_RLE], b"n0")
+    batch = SegmentationBatch.from_polygons(**arguments["from_polygons"])
+    assert (batch.kinds.tolist(), batch.coordinates.tolist()) == (
+        [SegmentationKind.POLYGONS],
+        [1, 1, 4, 1, 4, 4],
+    )
+    assert batch.polygon_offsets.tolist() == [0, 6]
+    assert batch.instance_offsets.tolist() == [0, 1]
+
+
+def test_batches_of_columns_have_the_statuses_of_objects() -> None:
+    own = np.array([[6, 5], [-1, -1], [5, 6], [-1, -1]], np.int32)
+    sizes = np.array([[6, 5], [6, 5], [6, 5], [-1, -1]], np.int32)
+    spans = np.array([[0, 2], [2, 4], [0, 2], [0, 2]])
+    batch = SegmentationBatch.from_text(b"n0n0", spans, own, sizes)
+    assert batch.statuses.tolist() == [0, 0, Status.SIZE_MISMATCH, Status.SIZE_MISSING]
+    assert batch.text.tobytes() == b"n0n0"
+    assert batch.text_offsets.tolist() == [0, 2, 4]
+    coordinates = np.arange(10.0)
+    batch = SegmentationBatch.from_polygons(
+        coordinates, np.array([0, 4, 4, 10]), np.array([0, 2, 2, 3]), np.repeat(SIZES, 3, axis=0)
+    )
+    objects = SegmentationBatch.from_objects(
+        [[coordinates[:4], []], [], [coordinates[4:]]], np.repeat(SIZES, 3, axis=0)
+    )
+    for column in ("kinds", "statuses", "sizes", "coordinates", "polygon_offsets", "instance_offsets"):
+        assert np.array_equal(getattr(batch, column), getattr(objects, column))
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("from_text", {"spans": np.array([[0, 7]])}),
+        ("from_text", {"spans": np.array([[2, 1]])}),
+        ("from_text", {"own": SIZES[:0]}),
+        ("from_text", {"sizes": SIZES[:0]}),
+        ("from_polygons", {"polygon_offsets": np.array([0, 7])}),
+        ("from_polygons", {"instance_offsets": np.array([0, 2])}),
+        ("from_polygons", {"sizes": SIZES[:0]}),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(name: str, changed: dict[str, Any]) -> None:
+    arguments: dict[str, dict[str, Any]] = {
+        "from_text": {"text": b"73d0n0", "spans": np.array([[4, 6]]), "own": SIZES, "sizes": SIZES},
+        "from_polygons": {name: POLYGONS[name] for name in list(POLYGONS)[:4]},
+    }
+    with pytest.raises(ValueError, match=r"spans|span|sizes|offsets"):
+        getattr(SegmentationBatch, name)(**{**arguments[name], **changed})
 
 
 def test_columns_outlive_their_batch() -> None:

@@ -60,7 +60,7 @@ class Outputs:
             self._pending.append(raw := _RawFile(destination))
             return raw.file
         path = _as_path(destination)
-        with _output_errors(path):
+        with output_errors(path):
             before = _check_path(path)
             if before is not None and not stat.S_ISREG(before.st_mode):
                 self._pending.append(special := _SpecialFile(path))
@@ -77,7 +77,7 @@ class Outputs:
             If something has the name already that is no empty folder, or the folder above does not exist.
         """
         check_folder(path)
-        with _output_errors(Path(path)):
+        with output_errors(Path(path)):
             self._pending.append(folder := _NewFolder(Path(path)))
             return folder.temporary
 
@@ -120,7 +120,7 @@ def check_output(destination: Any) -> None:
     """Raise what `output` would raise at once: no such folder, a folder, neither a path nor a binary file."""
     if isinstance(destination, (str, os.PathLike)):
         path = _as_path(destination)
-        with _output_errors(path):
+        with output_errors(path):
             _check_path(path)
     elif isinstance(destination, io.TextIOBase) or not hasattr(destination, "write"):
         raise OptionError(f"neither a path nor a binary file to write to: {destination!r}")
@@ -150,7 +150,7 @@ def _check_path(path: Path) -> os.stat_result | None:
 def check_folder(path: PathLike) -> None:
     """Raise OutputError unless a folder of this name can be made."""
     folder = Path(path)
-    with _output_errors(folder):
+    with output_errors(folder):
         if folder.is_dir() and not any(folder.iterdir()):
             return
         if folder.exists() or folder.is_symlink():
@@ -160,7 +160,7 @@ def check_folder(path: PathLike) -> None:
 
 
 @contextlib.contextmanager
-def _output_errors(path: Path) -> Iterator[None]:
+def output_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except TfdpError:
@@ -177,7 +177,7 @@ class _NamedFile(io.FileIO):
         super().__init__(path, mode)
 
     def write(self, data: Buffer) -> int:
-        with _output_errors(self._shown):
+        with output_errors(self._shown):
             return super().write(data)
 
 
@@ -223,12 +223,12 @@ class _NewFile:
             self._temporary.chmod(stat.S_IMODE(before.st_mode))
 
     def finish(self) -> None:
-        with _output_errors(self._path):
+        with output_errors(self._path):
             self.file.flush()
             os.fsync(self.file.fileno())
 
     def publish(self) -> None:
-        with _output_errors(self._path):
+        with output_errors(self._path):
             self._temporary.replace(self._target)
 
     def discard(self) -> None:
@@ -286,7 +286,7 @@ class _NewFolder:
         os.sync()  # of many small files, at once
 
     def publish(self) -> None:
-        with _output_errors(self._path):
+        with output_errors(self._path):
             if self._target.is_dir():  # empty, or this fails
                 self._target.rmdir()
             self.temporary.replace(self._target)

@@ -4,6 +4,7 @@
 
 #include "arrays.hpp"
 #include "bytes.hpp"
+#include "columns.hpp"
 #include "register.hpp"
 #include "tfdp/runs.hpp"
 #include "tfdp/segmentation.hpp"
@@ -364,6 +365,12 @@ void register_segmentations(py::module_& m) {
                      "From Python objects of one image and its size (-1, -1: not known).");
     batch.def_static("from_json", &from_json, py::arg("text"), py::arg("spans").noconvert(),
                      py::arg("sizes").noconvert(), "From spans int64 [N, 2] (begin, end) of a JSON text.");
+    batch.def_static("from_text", &from_text, py::arg("text"), py::arg("spans").noconvert(),
+                     py::arg("own").noconvert(), py::arg("sizes").noconvert(),
+                     "From spans int64 [N, 2] of compressed counts, and the sizes that go with them.");
+    batch.def_static("from_polygons", &from_polygons, py::arg("coordinates").noconvert(),
+                     py::arg("polygon_offsets").noconvert(), py::arg("instance_offsets").noconvert(),
+                     py::arg("sizes").noconvert(), "From polygons as columns.");
     column(batch, "kinds", &SegmentationBatch::kinds, "uint8 [N]: SegmentationKind.");
     column(batch, "statuses", &SegmentationBatch::statuses, "uint8 [N]: Status.");
     batch.def_property_readonly(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tfdp_fast._batches import measure_batch
-from tfdp_fast._core import FillConvention, SegmentationBatch
+from tfdp_fast._batches import measure_objects
+from tfdp_fast._core import FillConvention
 from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead
 from tfdp_fast.formats.dataset import ImageProblem, Problem
 from tfdp_fast.status import Status
@@ -61,7 +61,7 @@ class ChunkBuilder:
         category_id : int or str
             Its class.
         annotation_id : int or str, optional
-            Its id, if all annotations have one.
+            Its id. Unless all annotations have one, they are numbered by their row.
         crowd : bool
             Whether it is a crowd region.
         record, file : str
@@ -98,14 +98,14 @@ class ChunkBuilder:
         """The chunk. Annotations whose masks are bad are among its problems."""
         image_index = np.array(self._image_index, np.int64)
         sizes = np.array(self._sizes, np.int32).reshape(-1, 2)
-        batch = SegmentationBatch.from_objects(self._segmentations, sizes[image_index])
-        counts, statuses = measure_batch(batch, convention)
+        counts, statuses = measure_objects(self._segmentations, sizes[image_index], convention)
         rows = np.array(self._rows, np.int64)
         bad = [
             Problem(self._labels[i][0], Status(statuses[i]).reason, self._rows[i], self._labels[i][1])
             for i in np.flatnonzero(statuses).tolist()
         ]
         good = statuses == Status.OK
+        all_have_ids = len(self._annotation_ids) == len(rows) > 0
         return Chunk(
             image_ids=_ids(self._image_ids),
             image_sizes=sizes,
@@ -116,7 +116,7 @@ class ChunkBuilder:
             counts=counts[good],
             rows=rows[good],
             records=self._records,
-            annotation_ids=_ids(self._annotation_ids)[good] if self._annotation_ids else None,
+            annotation_ids=_ids(self._annotation_ids)[good] if all_have_ids else None,
             ignored=self._ignored,
             problems=sorted([*self._problems, *bad], key=lambda problem: problem.row),
             files=self._files,
@@ -124,4 +124,8 @@ class ChunkBuilder:
 
 
 def _ids(ids: list[int | str]) -> Ids:
-    return np.array(ids) if ids else NO_IDS
+    """As a column; of objects, which no data set takes, if they are of different kinds."""
+    if not ids:
+        return NO_IDS
+    mixed = len({isinstance(i, str) for i in ids}) > 1
+    return np.array(ids, object) if mixed else np.array(ids)

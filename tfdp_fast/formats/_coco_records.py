@@ -91,6 +91,7 @@ class Key:
     needed: bool = True
 
     def reason(self, value: Any) -> str:
+        """Why a value cannot be used."""
         return f'"{self.name}" is {shown(value)}, not {self.what}'
 
 

@@ -49,7 +49,8 @@ class Chunk:
     file_names : list of str or None, or text [n]
         The images' file names.
     image_index : int64 [a]
-        Position of an annotation's image.
+        Position of an annotation's image. Negative ones count back from the beginning of the chunk: images of
+        the chunks before.
     category_ids : int64 or text [a]
         Category ids; of those that the data set knows, if it knows them beforehand.
     crowd : bool [a]
@@ -146,6 +147,10 @@ class StreamedDataset(Dataset, Generic[PieceT]):
         What cannot be used goes into the chunk's problems, whatever ``on_error`` says.
         """
 
+    def taken(self, chunk: Chunk) -> Chunk:
+        """What becomes of a chunk. Called in the order of the pieces, on the calling thread."""
+        return chunk
+
     def measure(
         self, convention: FillConvention, *, threads: int, progress: OnProgress | None
     ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
@@ -162,17 +167,18 @@ class StreamedDataset(Dataset, Generic[PieceT]):
                 self.problems += [replace(problem, row=records + problem.row) for problem in chunk.problems]
                 for file in chunk.files:
                     self._files.add(file.name, file.size, file.sha256)
+                taken = self.taken(chunk)
                 chunks.append(
                     replace(
-                        chunk,
+                        taken,
                         rows=chunk.rows + records,
-                        image_index=chunk.image_index + images,
+                        image_index=taken.image_index + images,
                         problems=[],
                         files=[],
                     )
                 )
                 self.ignored += chunk.ignored
-                images += len(chunk.image_ids)
+                images += len(taken.image_ids)
                 records += chunk.records
                 used += len(chunk.rows)
                 if progress is not None:

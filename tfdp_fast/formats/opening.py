@@ -187,11 +187,15 @@ def _opened(name: str, source: Any, options: OpenOptions) -> Dataset:
 
 
 def _object_format(source: Any) -> str:
+    from tfdp_fast.formats._record_forms import is_one_image
+
+    if is_one_image(source):  # which is refused there
+        return "records"
     if isinstance(source, (bytes, bytearray, memoryview, Mapping)) or isinstance(
         getattr(source, "dataset", None), Mapping
     ):
         return "coco"
-    if hasattr(source, "to_batches"):  # a table, or a data set, of pyarrow
+    if _is_table(source):
         return "arrow"
     if isinstance(source, Iterable) or hasattr(source, "__getitem__"):
         return "records"
@@ -200,6 +204,14 @@ def _object_format(source: Any) -> str:
         None,
         "is neither a path, bytes, a dict, a COCO, a table nor an iterable",
     )
+
+
+def _is_table(source: Any) -> bool:
+    """Is it a table, a data set or a reader of pyarrow, a frame, or a data set of Hugging Face's?"""
+    if hasattr(source, "with_format") and hasattr(source, "features"):
+        # What a transform of the user's makes of the rows is seen only by going through them.
+        return getattr(source, "format", {}).get("type") != "custom"
+    return any(hasattr(source, name) for name in ("to_batches", "read_next_batch", "__arrow_c_stream__"))
 
 
 def _recognised(path: Path) -> str:

@@ -1,0 +1,168 @@
+"""Rows of a table into a chunk of a data set, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tfdp_fast._core import FillConvention
+from tfdp_fast.errors import DataError
+from tfdp_fast.formats._arrow_columns import offsets_of
+from tfdp_fast.formats._arrow_masks import measure_column
+from tfdp_fast.formats._arrow_rows import Annotations, Images, Rows, lists_of_annotations
+from tfdp_fast.formats._streamed import Chunk
+from tfdp_fast.formats.dataset import ImageProblem, Problem
+from tfdp_fast.status import Status
+from tfdp_fast.tables import Ids
+
+__all__ = ["chunk_of"]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Annotations [m] and the images [n] that they are in.
+
+    Attributes
+    ----------
+    images : Images
+        Of the rows.
+    first_rows : int64 [n]
+        A row of each image.
+    annotations : Annotations
+        All of them.
+    row, image_index : int64 [m]
+        The row of each, and its image; the latter is of no meaning unless `fit`.
+    fit : bool [m]
+        Which are in an image that can be used.
+    record : callable
+        What an annotation without an id is called.
+    problems : list of Problem
+        Images that cannot be used.
+    """
+
+    images: Images
+    first_rows: NDArray[np.int64]
+    annotations: Annotations
+    row: NDArray[np.int64]
+    image_index: NDArray[np.int64]
+    fit: NDArray[np.bool_]
+    record: Callable[[int], str]
+    problems: list[Problem] = field(default_factory=list)
+
+
+def chunk_of(rows: Rows, classes: Ids | None, convention: FillConvention) -> Chunk:
+    """Read and measure some rows.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of a table.
+    classes : int64 [C] or None
+        The ids of the classes, where they are known.
+    convention : FillConvention
+        How polygons become masks.
+
+    Returns
+    -------
+    Chunk
+        Each image is in it once; with a row per instance, in the order of their first rows.
+
+    Raises
+    ------
+    DataError
+        If rows of one image state different sizes.
+    """
+    place = _by_instance if rows.layout.nested is None else _by_image
+    placed = place(rows, classes)
+    annotations, images = placed.annotations, placed.images
+    use = placed.fit.copy()
+    use[list(annotations.faults)] = False
+    ignored = int(np.count_nonzero(use & annotations.ignored))
+    use &= ~annotations.ignored
+    masks, own_sizes = annotations.masks, annotations.own_sizes
+    if not use.all():
+        chosen = pa.array(use)
+        masks = masks.filter(chosen)
+        own_sizes = None if own_sizes is None else own_sizes.filter(chosen)
+    bare_counts = rows.layout.segmentation == "counts"
+    sizes = images.sizes[placed.row[use]]
+    counts, statuses = measure_column(masks, own_sizes, sizes, convention, bare_counts=bare_counts)
+    good, at = statuses == Status.OK, np.flatnonzero(use)
+    reasons = {a: reason for a, reason in annotations.faults.items() if placed.fit[a]}
+    reasons |= {int(at[i]): Status(statuses[i]).reason for i in np.flatnonzero(~good).tolist()}
+    problems = [
+        Problem(annotations.name(a) or placed.record(a), reason, a, rows.file)
+        for a, reason in reasons.items()
+    ]
+    used = at[good]
+    return Chunk(
+        image_ids=images.ids[placed.first_rows],
+        image_sizes=images.sizes[placed.first_rows],
+        file_names=[images.names[i] for i in placed.first_rows.tolist()],
+        image_index=placed.image_index[used],
+        category_ids=annotations.category_ids[used],
+        crowd=annotations.crowd[used],
+        counts=counts[good],
+        rows=used,
+        records=len(use),
+        annotation_ids=None if annotations.ids is None else annotations.ids[used],
+        ignored=ignored,
+        problems=sorted(placed.problems + problems, key=lambda problem: problem.row),
+    )
+
+
+def _by_image(rows: Rows, classes: Ids | None) -> _Placed:
+    """Each row is an image with a list of annotations."""
+    images = Images.of(rows)
+    lengths, fields, uneven = lists_of_annotations(rows.batch, rows.layout)
+    faults = {**uneven, **images.faults}
+    fit = np.ones(len(lengths), np.bool_)
+    fit[list(faults)] = False
+    offsets, row = offsets_of(lengths), np.repeat(np.arange(len(lengths)), lengths)
+    return _Placed(
+        images,
+        np.flatnonzero(fit),
+        Annotations.of(rows.layout, fields, classes),
+        row,
+        (np.cumsum(fit) - 1)[row],
+        fit[row],
+        lambda a: f"{images.record(int(row[a]))}: annotation {a - offsets[row[a]]}",
+        [
+            ImageProblem(images.record(i), reason, int(offsets[i]), rows.file)
+            for i, reason in sorted(faults.items())
+        ],
+    )
+
+
+def _by_instance(rows: Rows, classes: Ids | None) -> _Placed:
+    """Each row is an annotation, and says what its image is."""
+    images = Images.of(rows)
+    fields = {name: rows.batch.column(name) for name in rows.layout.fields}
+    annotations = Annotations.of(rows.layout, fields, classes)
+    annotations.faults.update(images.faults)
+    n = rows.batch.num_rows
+    of_image = np.ones(n, np.bool_)
+    of_image[list(images.faults)] = False
+    _, first, inverse = np.unique(images.ids[of_image], return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    first_rows = np.flatnonzero(of_image)[first[order]]
+    index = np.full(n, -1)
+    index[of_image] = np.argsort(order)[inverse]
+    stated, expected = images.sizes[of_image], images.sizes[first_rows][index[of_image]]
+    differ = np.flatnonzero((stated != expected).any(axis=1))
+    if differ.size:
+        record = images.record(int(np.flatnonzero(of_image)[differ[0]]))
+        raise DataError(rows.source, record, "its rows have different heights or widths")
+    return _Placed(
+        images,
+        first_rows,
+        annotations,
+        np.arange(n),
+        index,
+        np.ones(n, np.bool_),
+        lambda a: f"row {rows.first + a}",
+    )

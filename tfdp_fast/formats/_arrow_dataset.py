@@ -1,0 +1,223 @@
+"""The data set that is a table, or several."""
+
+from __future__ import annotations
+
+import json
+import os
+from array import array
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfdp_fast._core import FillConvention
+from tfdp_fast._output import Outputs, check_folder, check_output, refuse_to_overwrite
+from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.formats._arrow_chunks import chunk_of
+from tfdp_fast.formats._arrow_layout import layout_of
+from tfdp_fast.formats._arrow_rows import Rows
+from tfdp_fast.formats._arrow_subset import Selection
+from tfdp_fast.formats._arrow_tables import SUFFIXES, FileTable, ObjectTable, Table, arrow_errors, tables_in
+from tfdp_fast.formats._arrow_write import write_file, write_folder
+from tfdp_fast.formats._class_names import Categories, classes_of_features
+from tfdp_fast.formats._coco_records import IMAGE
+from tfdp_fast.formats._hashing import FileHash
+from tfdp_fast.formats._record_forms import ONE_CLASS
+from tfdp_fast.formats._streamed import Chunk, FileRead, StreamedDataset
+from tfdp_fast.formats.dataset import OpenOptions
+
+__all__ = ["ArrowDataset"]
+
+IMAGE_ROWS, INSTANCE_ROWS = 256, 2048
+"""Rows of a piece, at most, where each is an image, or an instance."""
+
+Piece: TypeAlias = "Rows | FileTable"
+"""Rows to be measured, or a file to be hashed."""
+
+
+class ArrowDataset(StreamedDataset[Piece]):
+    """Tables are decoded on the calling thread, and measured on others meanwhile."""
+
+    format = "arrow"
+
+    def __init__(self, source: Any, options: OpenOptions) -> None:
+        self._folder: Path | None = None
+        self._tables: list[Table]
+        if isinstance(source, (str, os.PathLike)):
+            name, path = os.fsdecode(source), Path(os.fsdecode(source))
+            self._folder = path if path.is_dir() else None
+            self._tables = list(tables_in(path) if path.is_dir() else [FileTable(path, path.name)])
+            if not self._tables:
+                raise DataError(name, None, f"has no file in it that ends with {', '.join(SUFFIXES)}")
+        else:
+            self._tables = [ObjectTable(source)]
+            name = self._tables[0].source
+        self._layouts = []
+        for table in self._tables:
+            with arrow_errors(table.source):  # names that are no UTF-8
+                self._layouts.append(layout_of(table.schema, table.source))
+        self._by_image = self._layouts[0].nested is not None
+        self._check_layouts()
+        super().__init__(
+            name,
+            options.on_error,
+            categories=self._known_classes(),
+            fingerprint=options.fingerprint and isinstance(self._tables[0], FileTable),
+        )
+        known = self._categories
+        self._classes = None if known is None else np.array([i for i, _ in known], np.int64)
+        rows = [table.rows for table in self._tables]
+        if self._by_image and None not in rows:
+            self.all_images = sum(n for n in rows if n is not None)
+        self._was_read = False
+        self._positions: dict[int | str, int] = {}
+        self._sides = array("q")
+
+    def pieces(self) -> Iterator[Piece]:
+        """Files to be hashed, and some rows each."""
+        if self._was_read and self._tables[0].once:
+            raise DataError(self.source, None, "is a reader that has been read: it can be read once")
+        self._was_read = True
+        self._positions, self._sides = {}, array("q")
+        first = 0
+        for number, table in enumerate(self._tables):
+            if self.hashing and isinstance(table, FileTable):
+                yield table
+            for rows in self._rows(number, first, self._layouts[number].columns):
+                yield rows
+                first = rows.first_of_all + rows.batch.num_rows
+
+    def read(self, piece: Piece, convention: FillConvention) -> Chunk:
+        """Measure some rows, or hash a file."""
+        if isinstance(piece, FileTable):
+            with FileHash(piece.version.pieces()) as hashed:
+                pass
+            assert hashed.fingerprint is not None
+            found = hashed.fingerprint
+            return Chunk.empty(files=[FileRead(piece.name, found.size, found.sha256)])
+        with arrow_errors(piece.source):
+            return chunk_of(piece, self._classes, convention)
+
+    def taken(self, chunk: Chunk) -> Chunk:
+        """With a row per instance, images that are there already are not there again."""
+        if self._by_image:
+            return chunk
+        before = len(self._positions)
+        ids, sizes = chunk.image_ids.tolist(), chunk.image_sizes.tolist()
+        new: list[int] = []
+        index = np.empty(len(ids), np.int64)
+        for i, (image_id, (height, width)) in enumerate(zip(ids, sizes, strict=True)):
+            sides = height << 32 | width
+            index[i] = position = self._positions.setdefault(image_id, len(self._positions))
+            if position == len(self._sides):
+                self._sides.append(sides)
+                new.append(i)
+            elif self._sides[position] != sides:
+                raise DataError(
+                    self.source, IMAGE.name_of(image_id), "its rows have different heights or widths"
+                )
+        return replace(
+            chunk,
+            image_ids=chunk.image_ids[new],
+            image_sizes=chunk.image_sizes[new],
+            file_names=[chunk.file_names[i] for i in new],
+            image_index=index[chunk.image_index] - before,
+        )
+
+    def check_destination(self, destination: Any) -> None:
+        """Refuse what is no table, the source itself, or a source that cannot be read again."""
+        if self._tables[0].once:
+            raise OptionError("a reader can be read only once: a subset of it cannot be written")
+        if self._to_folder(destination):
+            check_folder(destination)
+            return
+        check_output(destination)
+        if isinstance(destination, (str, os.PathLike)) and not os.fsdecode(destination).endswith(SUFFIXES):
+            raise OptionError(
+                f"a table is written to {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, "
+                f"not to {os.fsdecode(destination)}"
+            )
+        for table in self._tables:
+            if isinstance(table, FileTable):
+                refuse_to_overwrite(destination, table.version.stat)
+
+    def write_into(
+        self, outputs: Outputs, destination: Any, keep: NDArray[np.bool_], drop_rows: NDArray[np.int64]
+    ) -> int:
+        """Write the rows of the images with ``keep[i]``, batch by batch."""
+        keep, drop_rows = self.check_selection(keep, drop_rows)
+        self.check_destination(destination)
+        ids = self.image_ids[keep]
+        selection = Selection(ids, drop_rows)
+        selected = self._selected(selection)
+        self._check_unchanged()
+        if self._folder is not None and self._to_folder(destination):
+            made = outputs.folder(destination)
+            write_folder(made, Path(destination), self._folder, self._tables, selected, ids)
+        else:
+            write_file(outputs.open(destination), destination, self._tables, selected)
+        self._check_unchanged()
+        return selection.annotations
+
+    def _selected(self, selection: Selection) -> Iterator[Iterator[Any]]:
+        """Of each table, batches of the rows that stay."""
+        first = 0
+
+        def batches(number: int) -> Iterator[Any]:
+            nonlocal first
+            for rows in self._rows(number, first, None):
+                yield selection.of(rows)
+                first = rows.first_of_all + rows.batch.num_rows
+
+        for number in range(len(self._tables)):
+            yield batches(number)
+
+    def _rows(self, number: int, first_of_all: int, columns: list[str] | None) -> Iterator[Rows]:
+        """A table in pieces, the first row of which has this position in the data set."""
+        table, layout = self._tables[number], self._layouts[number]
+        file = table.source if len(self._tables) > 1 else None
+        first = 0
+        for batch in table.batches(columns, IMAGE_ROWS if self._by_image else INSTANCE_ROWS):
+            yield Rows(batch, layout, first, first_of_all + first, table.source, file)
+            first += batch.num_rows
+
+    def _to_folder(self, destination: Any) -> bool:
+        is_path = isinstance(destination, (str, os.PathLike))
+        return self._folder is not None and is_path and not os.fsdecode(destination).endswith(SUFFIXES)
+
+    def _check_unchanged(self) -> None:
+        for table in self._tables:
+            if isinstance(table, FileTable):
+                table.version.check()
+
+    def _check_layouts(self) -> None:
+        """Raise DataError unless all tables are of one kind."""
+        first = self._layouts[0]
+        for table, layout in zip(self._tables, self._layouts, strict=True):
+            for differ, what in (
+                ((layout.nested is None) != (first.nested is None), "a row per image"),
+                ((layout.category is None) != (first.category is None), "classes"),
+            ):
+                if differ:
+                    raise DataError(
+                        table.source,
+                        None,
+                        f"does not go with {self._tables[0].source}: only one of them has {what}",
+                    )
+
+    def _known_classes(self) -> Categories | None:
+        """The classes, where Hugging Face's metadata names them, or where there is only one."""
+        if self._layouts[0].category is None:
+            return [ONE_CLASS]
+        for table in self._tables:
+            stored = (table.schema.metadata or {}).get(b"huggingface")
+            try:
+                classes = classes_of_features(json.loads(stored)["info"]["features"]) if stored else None
+            except (ValueError, KeyError, TypeError):  # of no concern to us
+                continue
+            if classes is not None:
+                return classes
+        return None

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 VARIANTS = ("tfdp", "scs", "si", "cb")
 POLYGONS = ("coco", "opencv")
+PRESETS = ("official",)
 ON_ERROR = ("raise", "skip")
 OF = ("scored", "annotated", "all")
 FORMATS = ("coco", "voc", "cityscapes", "yolo", "sa1b", "webdataset", "jsonl", "arrow")
@@ -228,10 +229,14 @@ def _add_scoring(parser: argparse.ArgumentParser) -> None:
         "--variant", choices=VARIANTS, default="tfdp", help="the method (default) or one of its ablations"
     )
     group.add_argument(
+        "--preset",
+        choices=PRESETS,
+        help="official: the filters, polygons and numbers of images of the paper's authors",
+    )
+    group.add_argument(
         "--polygons",
         choices=POLYGONS,
-        default="coco",
-        help="how polygons become masks (default: %(default)s)",
+        help="how polygons become masks (default: coco; opencv for the preset)",
     )
     group.add_argument(
         "--on-error",

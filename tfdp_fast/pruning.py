@@ -17,6 +17,7 @@ from tfdp_fast._threads import importing, resolve_threads, timed
 from tfdp_fast.formats.dataset import OnError, OnProgress, Problem
 from tfdp_fast.formats.opening import Opening, open_dataset
 from tfdp_fast.masks import Polygons
+from tfdp_fast.presets import PresetName
 from tfdp_fast.scoring import SUMS, Scores, Variant, check_options, score_dataset
 from tfdp_fast.selection import Of, Subset, check_share, select
 
@@ -58,7 +59,8 @@ def prune(
     k: int | None = None,
     of: Of = "scored",
     variant: Variant = "tfdp",
-    polygons: Polygons = "coco",
+    polygons: Polygons | None = None,
+    preset: PresetName | None = None,
     on_error: OnError = "raise",
     threads: int | None = None,
     progress: OnProgress | None = None,
@@ -77,7 +79,7 @@ def prune(
         Where the subset goes.
     rate, keep, k, of
         How many images to keep, and of which; see `select`.
-    variant, polygons, threads, progress, **opening
+    variant, polygons, preset, threads, progress, **opening
         How to score; see `score`.
     on_error : {"raise", "skip"}
         What to do with an annotation that cannot be used: raise, or set it aside. Those that are set aside
@@ -114,11 +116,11 @@ def prune(
     >>> json.loads(output.getvalue())["images"]
     [{'id': 2, 'height': 10, 'width': 10}]
     """
-    check_options(variant, polygons, on_error)
-    check_share(rate=rate, keep=keep, k=k, of=of)
+    check_options(variant, polygons, on_error, preset)
+    check_share(rate=rate, keep=keep, k=k, of=of, preset=preset)
     threads = resolve_threads(threads)
     with timed("read"), importing(SUMS, threads):
-        dataset = open_dataset(source, on_error=on_error, **opening)
+        dataset = open_dataset(source, on_error=on_error, preset=preset, **opening)
     dataset.check_destination(destination)
     problems_path = None
     if on_error == "skip" and isinstance(destination, (str, os.PathLike)):

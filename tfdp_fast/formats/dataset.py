@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs
 from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.presets import PresetName
 from tfdp_fast.status import Status
 from tfdp_fast.tables import Ids
 
@@ -135,6 +137,15 @@ class Dataset(abc.ABC):
     """How many annotations are marked ``ignore``."""
     problems: list[Problem]
     """Records that were set aside while reading."""
+    preset: PresetName | None = None
+    """Whose rules were followed while reading; the next three are for presets only."""
+    skipped: Mapping[str, int] = MappingProxyType({})
+    """How many annotations do not count, by a key of `presets.SKIPPED`: they are not among the A."""
+    dropped: Mapping[str, int] = MappingProxyType({})
+    """How many images do not count, by a key of `presets.DROPPED`: they are not among the I."""
+    annotated: NDArray[np.bool_] | None = None
+    """[I]: the images that have any annotation of a class, one that does not count included; None if all of
+    these are among the A."""
 
     @abc.abstractmethod
     def measure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -18,6 +18,7 @@ from tfdp_fast.formats._coco_records import plain, shown
 
 BLOCK = 1 << 22
 """Bytes of records that are decoded together."""
+NOTHING = (math.nan,) * 5
 
 
 class _Boxed(msgspec.Struct, gc=False):
@@ -34,26 +35,32 @@ class Boxes:
 
     Attributes
     ----------
-    boxes : float64 [R, 4]
-        x, y, width, height; NaN where there is a fault.
-    areas : float64 [R]
-        Areas; NaN likewise.
+    table : float64 [R, 5]
+        x, y, width, height and area; NaN where there is a fault.
     faults : list of (int, str)
         Positions of annotations that state nothing that can be used, and why.
     """
 
-    boxes: NDArray[np.float64]
-    areas: NDArray[np.float64]
-    faults: list[tuple[int, str]]
+    table: NDArray[np.float64]
+    faults: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def boxes(self) -> NDArray[np.float64]:
+        """x, y, width, height: float64 [R, 4]."""
+        return self.table[:, :4]
+
+    @property
+    def areas(self) -> NDArray[np.float64]:
+        """Areas: float64 [R]."""
+        return self.table[:, 4]
 
     @classmethod
     def of(cls, outcomes: Iterable[tuple[float, ...] | str]) -> Boxes:
         """From what became of each: five numbers, or the reason why there are none."""
-        nothing = (math.nan,) * 5
         found = list(outcomes)
         faults = [(position, reason) for position, reason in enumerate(found) if isinstance(reason, str)]
-        values = [nothing if isinstance(outcome, str) else outcome for outcome in found]
-        return cls.from_table(np.array(values, np.float64), faults)
+        values = [NOTHING if isinstance(outcome, str) else outcome for outcome in found]
+        return cls(np.array(values, np.float64).reshape(-1, 5), faults)
 
     @classmethod
     def joined(cls, parts: Iterable[Boxes]) -> Boxes:
@@ -62,16 +69,10 @@ class Boxes:
         faults: list[tuple[int, str]] = []
         begin = 0
         for part in parts:
-            tables.append(np.column_stack([part.boxes, part.areas]))
+            tables.append(part.table)
             faults += [(begin + position, reason) for position, reason in part.faults]
-            begin += len(part.areas)
-        return cls.from_table(np.concatenate(tables), faults)
-
-    @classmethod
-    def from_table(cls, table: NDArray[np.float64], faults: list[tuple[int, str]]) -> Boxes:
-        """From five numbers each."""
-        table = table.reshape(-1, 5)
-        return cls(table[:, :4], table[:, 4], faults)
+            begin += len(part.table)
+        return cls(np.concatenate(tables), faults)
 
 
 def boxes_in_text(
@@ -105,8 +106,7 @@ def _block(
         return Boxes.of(_read_one(source, begin, end) for begin, end in spans.tolist())
     let_go(int(spans[0, 0]), int(spans[-1, 1]))
     values = chain.from_iterable((*record.bbox, record.area) for record in records)
-    table = np.fromiter(values, np.float64, 5 * len(records))
-    return Boxes.from_table(table, [])
+    return Boxes(np.fromiter(values, np.float64, 5 * len(records)).reshape(-1, 5))
 
 
 def _read_one(source: memoryview, begin: int, end: int) -> tuple[float, ...] | str:

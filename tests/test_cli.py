@@ -89,7 +89,7 @@ def test_how_many(folder: Path, capsys: pytest.CaptureFixture[str], option: list
 USAGE = [
     ([], "tfdp: error: say what to do: prune, score, demo, warmup or completion (see tfdp --help)"),
     (["prun"], "invalid choice: 'prun'"),
-    (["prune", "data.json", "-o", "x.json"], "one of the arguments --rate --keep --k is required"),
+    (["prune", "data.json", "-o", "x.json"], "one of the arguments --rate --keep --k --from is required"),
     (["prune", "data.json", "--rate", "0.5"], "the following arguments are required: -o/--output"),
     (["prune", "data.json", "--rate", "0.5", "--keep", "0.5", "-o", "x.json"], "not allowed with argument"),
     (["prune", "data.json", "--rate", "50", "-o", "x.json"], "write 0.5 or 50%"),
@@ -109,7 +109,7 @@ USAGE = [
     (["prune", "data.json", "--keep", "1.5", "-o", "x.json"], "0 < keep <= 1"),
     (["prune", "data.json", "--k", "5", "-o", "x.json"], "5 images cannot be kept: 4 are scored"),
     (["prune", "data.json", "--k", "0", "-o", "x.json"], "k must be a whole number of at least 1"),
-    (["prune", "data.json", "--rat", "0.5", "-o", "x.json"], "--rate --keep --k is required"),
+    (["prune", "data.json", "--rat", "0.5", "-o", "x.json"], "unrecognized arguments: --rat 0.5"),
     (["prune", "data.json", "--rate", "0.5", "-o", "-", "--json"], "-o - and --json cannot both"),
     (["prune", "data.json", "--rate", "0.5", "-o", "data.json"], "is the file that is being read"),
     (["prune", "data.json", "--rate", "0.5", "-o", "link.json"], "is the file that is being read"),

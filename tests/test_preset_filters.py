@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import tfdp_fast as tfdp
 from coco_support import text_of
 from official_support import BAR, STAR, assert_same, made, official
+from tfdp_fast.formats.dataset import OpenOptions
 from tfdp_fast.formats.opening import open_dataset
 from tfdp_fast.presets import CITYSCAPES, VOC, AppliedPreset
 from tfdp_fast.scoring import Variant, score_dataset
@@ -159,7 +160,8 @@ def test_a_data_set_without_stated_boxes() -> None:
     ):
         data["images"] = [*data["images"][:3], {"id": 3, "height": 40, "width": 50}]
         dataset = open_dataset(data)
-        dataset.preset, dataset.format, dataset.dropped = "official", kind, {"unpaired": 6}
+        dataset.options = OpenOptions(preset="official")
+        dataset.format, dataset.dropped = kind, {"unpaired": 6}
         scores = score_dataset(dataset, "tfdp", polygons=None, threads=1, progress=None)
         assert scores.preset == AppliedPreset("official", images, None, {}, dropped)
         assert scores.images.score.tolist() == [1, 0, 0, 0]

@@ -25,6 +25,9 @@ def bar(height: int) -> list[list[int]]:
     return [[0, 0, 9, 0, 9, height, 0, height]]
 
 
+BESIDE = ("keep.txt", "drop.txt", "pruning.json")
+
+
 def some_data() -> dict[str, Any]:
     """Image 4 has the best score, then 2, 1; 3 has a crowd region only, 5 nothing."""
     annotations: list[dict[str, Any]] = [
@@ -118,7 +121,19 @@ def test_prune(options: dict[str, Any], image_ids: set[int], n: int, source: Pat
         assert pruned.subset.ranking[0] == 4
     assert memory.getvalue() == path.read_bytes()
     assert data == some_data()
-    assert {entry.name for entry in tmp_path.iterdir()} == {"source.json", "subset.json", "other.json"}
+    beside = {f"{name}.{what}" for name in ("subset.json", "other.json") for what in BESIDE}
+    names = {entry.name for entry in tmp_path.iterdir()}
+    assert names == {"source.json", "subset.json", "other.json"} | beside
+
+
+def test_lists_beside_a_subset(source: Path, tmp_path: Path) -> None:
+    pruned = tfdp.prune(source, tmp_path / "a b.json", k=2)
+    images = pruned.scores.images
+    rows = dict(zip(images.id.tolist(), images.file_name.tolist(), strict=True))
+    for what, ids in (("keep", pruned.subset.image_ids), ("drop", pruned.subset.dropped_ids)):
+        lines = (tmp_path / f"a b.json.{what}.txt").read_text().splitlines()
+        assert lines == [f"{i}\t{rows[i] or ''}" for i in ids.tolist()]
+    assert len(pruned.subset.dropped_ids) == len(images) - 2
 
 
 def test_records_are_kept_byte_for_byte(source: Path, tmp_path: Path) -> None:
@@ -235,7 +250,7 @@ def test_skip_and_nothing_is_wrong(source: Path, tmp_path: Path) -> None:
 
 def test_no_problems_file_unless_asked_for(source: Path, tmp_path: Path) -> None:
     tfdp.prune(source, tmp_path / "subset.json", rate=0.5)
-    assert {entry.name for entry in tmp_path.iterdir()} == {"source.json", "subset.json"}
+    assert not (tmp_path / "subset.json.problems.jsonl").exists()
 
 
 @pytest.mark.parametrize("before", [None, b"what was there"])

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from tfdp_fast.errors import OptionError as OptionError
     from tfdp_fast.errors import OutputError as OutputError
     from tfdp_fast.errors import TfdpError as TfdpError
+    from tfdp_fast.formats.dataset import Progress as Progress
+    from tfdp_fast.formats.opening import open_dataset as open_dataset
     from tfdp_fast.masks import measure as measure
     from tfdp_fast.masks import measure_labels as measure_labels
     from tfdp_fast.masks import to_rle as to_rle
     from tfdp_fast.masks import trace as trace
     from tfdp_fast.pruning import Pruned as Pruned
     from tfdp_fast.pruning import prune as prune
+    from tfdp_fast.pruning import repeat as repeat
     from tfdp_fast.scorer import InstanceScores as InstanceScores
     from tfdp_fast.scorer import Scorer as Scorer
     from tfdp_fast.scoring import Scores as Scores
@@ -38,8 +41,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "boundary": ("BoundaryCounts",),
     "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),
+    "formats.dataset": ("Progress",),
+    "formats.opening": ("open_dataset",),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
-    "pruning": ("Pruned", "prune"),
+    "pruning": ("Pruned", "prune", "repeat"),
     "scorer": ("InstanceScores", "Scorer"),
     "scoring": ("Scores", "score"),
     "selection": ("Subset", "select"),

@@ -36,7 +36,12 @@ examples:
   tfdp prune instances_train.json --keep 58660 -o pruned.json   keep 58,660 images
   tfdp prune - --rate 30% -o - < all.json > pruned.json         through a pipe: the report goes to stderr
 
-An output that exists is replaced once the new one is complete. It cannot be the input.
+  tfdp prune VOCdevkit/VOC2012 --rate 0.3 -o train_pruned.txt   other formats: a list, as they have it
+  tfdp prune --from pruned.json.pruning.json -o again.json      the same again, checked
+
+The subset has the format of the data set. Beside it appear lists of the images that are kept and dropped
+(.keep.txt, .drop.txt: id, tab, file name) and a record of what was done (.pruning.json). An output that
+exists is replaced once the new one is complete. It cannot be the input.
 """
 
 SCORE_EPILOG = """\
@@ -135,9 +140,9 @@ def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.Argum
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", parser_class=verb_parser)
 
     prune = _verb(verbs, "prune", "write the part of a data set that is worth keeping", PRUNE_EPILOG)
-    _add_input(prune)
-    prune.add_argument("-o", "--output", metavar="FILE", required=True, help="where to; - is standard output")
-    how_many = prune.add_mutually_exclusive_group(required=True)
+    _add_input(prune, optional=True)
+    prune.add_argument("-o", "--output", metavar="FILE", help="where to; - is standard output")
+    how_many = prune.add_mutually_exclusive_group()
     how_many.add_argument(
         "--rate", type=rate_to_drop, metavar="SHARE", help="share of the images to DROP: 0.3, 30%%"
     )
@@ -155,6 +160,13 @@ def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.Argum
         help="the images that a share refers to: those with a scored "
         "instance (default), with an annotation, or all",
     )
+    how_many.add_argument(
+        "--from",
+        dest="record",
+        metavar="RECORD",
+        help="prune again as a .pruning.json says, and check that the same comes out",
+    )
+    _add_images(prune)
     _add_scoring(prune)
 
     score = _verb(verbs, "score", "score every image of a data set", SCORE_EPILOG)
@@ -202,9 +214,12 @@ def _verb(verbs: Any, name: str, summary: str, epilog: str | None = None) -> arg
     return parser
 
 
-def _add_input(parser: argparse.ArgumentParser) -> None:
+def _add_input(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     parser.add_argument(
-        "input", metavar="ANNOTATIONS", help="a file or folder of any format; - is standard input"
+        "input",
+        metavar="ANNOTATIONS",
+        nargs="?" if optional else None,
+        help="a file or folder of any format; - is standard input",
     )
     group = parser.add_argument_group("what the annotations are")
     group.add_argument("--format", choices=FORMATS, help="the format, where the path does not say it")
@@ -221,6 +236,18 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         metavar="HxW",
         help="height and width of all images, for YOLO without images",
     )
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("images")
+    group.add_argument(
+        "--images", metavar="FOLDER", help="where they are, for formats that do not say it (COCO, LVIS)"
+    )
+    where_to = group.add_mutually_exclusive_group()
+    where_to.add_argument(
+        "--copy-images", metavar="FOLDER", help="copy those that are kept into a new folder"
+    )
+    where_to.add_argument("--link-images", metavar="FOLDER", help="make symbolic links to them instead")
 
 
 def _add_scoring(parser: argparse.ArgumentParser) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
+from tfdp_fast._text import one_line
+
 if TYPE_CHECKING:
     from tfdp_fast.formats.dataset import OnProgress, Progress
 
 Row = tuple[str, str]
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -103,17 +102,6 @@ def _plain(text: str) -> Any:
     from rich.text import Text
 
     return Text(one_line(text))
-
-
-def one_line(text: str) -> str:
-    r"""The text with its control characters spelt out.
-
-    Examples
-    --------
-    >>> print(one_line("a name\nwith two lines"))
-    a name\nwith two lines
-    """
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 @contextlib.contextmanager

@@ -283,10 +283,7 @@ class _NewFolder:
         self.temporary.mkdir()
 
     def finish(self) -> None:
-        with _output_errors(self._path):
-            for parent, _, names in os.walk(self.temporary):
-                for name in (*names, "."):
-                    _to_disk(Path(parent, name))
+        os.sync()  # of many small files, at once
 
     def publish(self) -> None:
         with _output_errors(self._path):
@@ -301,13 +298,3 @@ class _NewFolder:
 def temporary_beside(target: Path) -> Path:
     """A name in the same folder that nothing has."""
     return target.with_name(f".tfdp-{secrets.token_hex(8)}.tmp")
-
-
-def _to_disk(path: Path) -> None:
-    if path.is_symlink():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from tfdp_fast._console import Listing, Report, Row, number, share
@@ -31,24 +32,24 @@ def warmup_report(done: Warmup) -> Report:
     return Report("All kernels are compiled and kept", data, rows)
 
 
-def prune_report(source: str, output: str, pruned: Pruned) -> Report:
-    """What was kept, dropped and skipped, and why."""
+def prune_report(pruned: Pruned, source: str | None) -> Report:
+    """What was kept, dropped and skipped, and why. The source is what the user calls it, if they do."""
     scores, subset = pruned.scores, pruned.subset
-    images = scores.images
+    source = source or pruned.source
+    output = "-" if pruned.destination is None else str(pruned.destination)
+    images, beside = scores.images, pruned.beside
     bare = images.annotations == 0
     crowd_only = (images.annotations > 0) & (images.instances == 0)
     data: dict[str, Any] = {
         "source": source,
+        "format": pruned.format,
         "output": output,
         "variant": scores.variant,
         "polygons": scores.polygons,
         **preset_data(scores.preset),
         "images": {
-            "total": len(images),
-            "candidates": subset.candidates,
+            **pruned.outcome.images,
             "candidates_are": subset.of,
-            "kept": subset.k,
-            "dropped": subset.candidates - subset.k,
             "without_annotations": images.id[bare].tolist(),
             "with_crowd_regions_only": images.id[crowd_only].tolist(),
         },
@@ -56,18 +57,19 @@ def prune_report(source: str, output: str, pruned: Pruned) -> Report:
         "rate": subset.rate,
         "keep": 1 - subset.rate,
         "annotations": {
-            "kept": pruned.annotations_kept,
-            "dropped": pruned.annotations_dropped,
-            **_annotations(scores),
+            **pruned.outcome.annotations,
         },
         "problems": _problems(scores.problems),
         "problems_path": _text(pruned.problems_path),
-        "classes": _classes(pruned),
+        "lists": None if beside is None else {"keep": str(beside.keep), "drop": str(beside.drop)},
+        "record": None if beside is None else str(beside.record),
+        "classes": [msgspec.structs.asdict(one) for one in pruned.outcome.classes],
         "sha256": subset.sha256,
     }
     annotations = data["annotations"]
     rows: list[Row] = [
         ("source", source),
+        ("format", pruned.format),
         ("output", output),
         ("variant", f"{scores.variant}, polygons as {scores.polygons}"),
         *preset_rows(scores.preset),
@@ -82,6 +84,7 @@ def prune_report(source: str, output: str, pruned: Pruned) -> Report:
         ("annotations dropped", number(annotations["dropped"])),
         *_annotation_rows(annotations),
         *_problem_rows(scores.problems, pruned.problems_path),
+        *([("record", str(beside.record))] if beside else []),
         ("subset", subset.sha256[:16]),
     ]
     lost = sorted(data["classes"], key=lambda c: c["after"] / c["before"] if c["before"] else 1.0)[:LISTED]
@@ -193,17 +196,3 @@ def _problem_rows(problems: list[Problem], path: Path | None) -> list[Row]:
     ]
     what = "record" if len(problems) == 1 else "records"
     return [("set aside", f"{number(len(problems))} {what}{where}"), *shown]
-
-
-def _classes(pruned: Pruned) -> list[dict[str, Any]]:
-    """Instances of each class before and after, and its class total."""
-    classes, instances = pruned.scores.classes, pruned.scores.instances
-    assert classes is not None
-    assert instances is not None
-    kept = np.isin(instances.image_id, pruned.subset.image_ids)
-    ids, after = np.unique(instances.category_id[kept], return_counts=True)
-    left = dict(zip(ids.tolist(), after.tolist(), strict=True))
-    return [
-        {"id": i, "name": name, "before": before, "after": left.get(i, 0), "total": total}
-        for i, name, before, total in zip(*(c.tolist() for c in classes.columns().values()), strict=True)
-    ]

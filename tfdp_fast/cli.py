@@ -48,29 +48,41 @@ def _version_or_usage(arguments: argparse.Namespace) -> int:
 def _prune(arguments: argparse.Namespace) -> int:
     from tfdp_fast._console import progress_bar
     from tfdp_fast._reports import prune_report
-    from tfdp_fast.pruning import prune
+    from tfdp_fast.pruning import prune, repeat
 
+    _check_pruning(arguments)
     to_stdout = arguments.output == "-"
     if to_stdout and arguments.json:
         raise OptionError("-o - and --json cannot both have standard output")
-    count = arguments.keep if isinstance(arguments.keep, int) else arguments.k
     with progress_bar(enabled=not (arguments.quiet or arguments.json)) as progress:
-        pruned = prune(
-            _source(arguments),
-            _standard_output() if to_stdout else arguments.output,
-            rate=arguments.rate,
-            keep=arguments.keep if isinstance(arguments.keep, Fraction) else None,
-            k=count,
-            of=arguments.of,
-            variant=arguments.variant,
-            polygons=arguments.polygons,
-            preset=arguments.preset,
-            on_error=arguments.on_error,
-            threads=arguments.threads,
-            progress=progress,
-            **_opening(arguments),
-        )
-    report = prune_report(arguments.input, arguments.output, pruned)
+        if arguments.record is not None:
+            pruned = repeat(
+                arguments.record,
+                arguments.output,
+                source=arguments.input,
+                threads=arguments.threads,
+                progress=progress,
+            )
+        else:
+            pruned = prune(
+                _source(arguments),
+                _standard_output() if to_stdout else arguments.output,
+                rate=arguments.rate,
+                keep=arguments.keep if isinstance(arguments.keep, Fraction) else None,
+                k=arguments.keep if isinstance(arguments.keep, int) else arguments.k,
+                of=arguments.of,
+                variant=arguments.variant,
+                polygons=arguments.polygons,
+                preset=arguments.preset,
+                on_error=arguments.on_error,
+                images=arguments.images,
+                copy_images=arguments.copy_images,
+                link_images=arguments.link_images,
+                threads=arguments.threads,
+                progress=progress,
+                **_opening(arguments),
+            )
+    report = prune_report(pruned, arguments.input)
     if arguments.verbose:
         for label, key in WITHOUT_INSTANCE:
             report.rows.append((f"{label}, ids", ", ".join(map(str, report.data["images"][key])) or "none"))
@@ -78,12 +90,32 @@ def _prune(arguments: argparse.Namespace) -> int:
     return WITH_PROBLEMS if pruned.scores.problems else OK
 
 
+def _check_pruning(arguments: argparse.Namespace) -> None:
+    """What argparse cannot say: a record brings its own options, and without one they are needed."""
+    usage = arguments.parser
+    if arguments.record is None:
+        for given, what in ((arguments.input, "ANNOTATIONS"), (arguments.output, "-o/--output")):
+            if given is None:
+                usage.error(f"the following arguments are required: {what}")
+        if arguments.rate is None and arguments.keep is None and arguments.k is None:
+            usage.error("one of the arguments --rate --keep --k --from is required")
+        return
+    free = {"record", "input", "output", "threads", "json", "quiet", "verbose", "version", "verb", "parser"}
+    changed = [name for name, value in vars(arguments).items() if value != usage.get_default(name)]
+    if wrong := sorted(set(changed) - free):
+        usage.error(
+            f"--from brings the options of the run: it does not go with --{wrong[0].replace('_', '-')}"
+        )
+    if arguments.output == "-" or arguments.input == "-":
+        usage.error("--from does not go with standard input or output")
+
+
 def _score(arguments: argparse.Namespace) -> int:
     from tfdp_fast._console import progress_bar
     from tfdp_fast._output import Outputs
     from tfdp_fast._reports import score_report
     from tfdp_fast.formats.scores import suffix_of, write_scores
-    from tfdp_fast.pruning import path_of_problems, write_problems
+    from tfdp_fast.pruning import Beside, write_problems
     from tfdp_fast.scoring import score
 
     to_stdout = arguments.output == "-"
@@ -96,7 +128,7 @@ def _score(arguments: argparse.Namespace) -> int:
         suffix_of(arguments.output)
         _check_output(arguments.output, arguments.input)
         if arguments.on_error == "skip":
-            problems_path = path_of_problems(arguments.output)
+            problems_path = Beside.of(arguments.output).problems
             _check_output(problems_path, arguments.input)
     with progress_bar(enabled=not (arguments.quiet or arguments.json)) as progress:
         scores = score(
@@ -148,7 +180,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         raise OptionError(f"{folder}: is there already, and is no earlier demo")
     make_demo(folder)
     pruned = prune(annotations, output, rate=0.5)
-    report = prune_report(str(annotations), str(output), pruned)
+    report = prune_report(pruned, str(annotations))
     scored = score_report(str(annotations), None, pruned.scores, None)
     again = shlex.join(["tfdp", "prune", str(annotations), "--rate", "0.5", "-o", str(output)])
     named = [(label, value) for label, value in scored.rows if label in {"best image", "last image"}]
@@ -263,7 +295,7 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         arguments, unknown = build_parser().parse_known_args(argv)
         if unknown:
-            from tfdp_fast._console import one_line
+            from tfdp_fast._text import one_line
 
             arguments.parser.error(f"unrecognized arguments: {one_line(' '.join(unknown))}")
         if arguments.verbose:
@@ -285,7 +317,7 @@ def _message(error: Exception) -> str:
 
 def _say(message: str) -> None:
     if sys.stderr is not None:
-        from tfdp_fast._console import one_line
+        from tfdp_fast._text import one_line
 
         sys.stderr.write(f"tfdp: {one_line(message)}\n")
 

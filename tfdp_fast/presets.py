@@ -178,7 +178,8 @@ def apply_preset(dataset: Dataset, good: NDArray[np.bool_]) -> tuple[NDArray[np.
     applied : AppliedPreset
         How many that are, and what was left out.
     """
-    assert dataset.preset is not None
+    name = dataset.options.preset
+    assert name is not None
     n = len(dataset.image_ids)
     annotated = dataset.annotated
     if annotated is None:
@@ -195,7 +196,7 @@ def apply_preset(dataset: Dataset, good: NDArray[np.bool_]) -> tuple[NDArray[np.
         keep &= with_instance
     kept = int(np.count_nonzero(keep))
     return keep, AppliedPreset(
-        dataset.preset,
+        name,
         kept,
         _published(kept, len(dataset.category_ids)),
         {reason: number for reason, number in dataset.skipped.items() if number},

@@ -3,28 +3,67 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from tfdp_fast._output import Outputs
+from tfdp_fast._image_files import gather_images
+from tfdp_fast._output import Outputs, check_folder, check_output, refuse_to_overwrite
+from tfdp_fast._text import one_line
 from tfdp_fast._threads import importing, resolve_threads, timed
-from tfdp_fast.formats.dataset import OnError, OnProgress, Problem
+from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.formats.dataset import Dataset, OnError, OnProgress, Problem
 from tfdp_fast.formats.opening import Opening, open_dataset
 from tfdp_fast.masks import Polygons
-from tfdp_fast.presets import PresetName
+from tfdp_fast.presets import PresetName, polygons_under
+from tfdp_fast.recording import Options, Outcome, Record, load_record, outcome_of, record_of
 from tfdp_fast.scoring import SUMS, Scores, Variant, check_options, score_dataset
 from tfdp_fast.selection import Of, Subset, check_share, select
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Pruned", "path_of_problems", "prune", "write_problems"]
+__all__ = ["Beside", "Pruned", "prune", "repeat", "write_problems"]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is written beside a subset: its name, and a suffix more.
+
+    Attributes
+    ----------
+    keep, drop : Path
+        ``.keep.txt`` and ``.drop.txt``: of each image its id and its file name, separated by a tab.
+    record : Path
+        ``.pruning.json``: what was done; see `Record`.
+    problems : Path
+        ``.problems.jsonl``: what was set aside, an object a line.
+    """
+
+    keep: Path
+    drop: Path
+    record: Path
+    problems: Path
+
+    @classmethod
+    def of(cls, destination: str | os.PathLike[str]) -> Beside:
+        """Beside a file or a folder."""
+        name = str(Path(os.fsdecode(destination)))
+        suffixes = (".keep.txt", ".drop.txt", ".pruning.json", ".problems.jsonl")
+        return cls(*(Path(name + suffix) for suffix in suffixes))
+
+    def paths(self, destination: str | os.PathLike[str], on_error: OnError) -> dict[str, Path]:
+        """All that is written, by what it is; problems only if they are to be set aside."""
+        paths = {"subset": Path(os.fsdecode(destination)), "keep": self.keep, "drop": self.drop}
+        paths["record"] = self.record
+        return paths | ({"problems": self.problems} if on_error == "skip" else {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,21 +72,40 @@ class Pruned:
 
     Attributes
     ----------
+    source, format : str
+        What was pruned, and the name of its format.
+    destination : Path or None
+        Where the subset is; None if it went to a binary file.
     subset : Subset
         The images that are kept.
     scores : Scores
         Of the whole data set.
-    annotations_kept, annotations_dropped : int
-        Annotation records of the source, of whatever kind.
+    outcome : Outcome
+        Counts of images and annotations, and the classes before and after.
+    beside : Beside or None
+        Where the lists and the record are; None if the subset went to no file or folder.
     problems_path : Path or None
-        Where the annotations that were set aside are listed.
+        Where the annotations that were set aside are listed, if they were to be set aside.
     """
 
+    source: str
+    format: str
+    destination: Path | None
     subset: Subset
     scores: Scores
-    annotations_kept: int
-    annotations_dropped: int
+    outcome: Outcome
+    beside: Beside | None
     problems_path: Path | None
+
+    @property
+    def annotations_kept(self) -> int:
+        """Annotation records that stay, of whatever kind."""
+        return self.outcome.annotations["kept"]
+
+    @property
+    def annotations_dropped(self) -> int:
+        """Annotation records that go."""
+        return self.outcome.annotations["dropped"]
 
 
 def prune(
@@ -62,21 +120,26 @@ def prune(
     polygons: Polygons | None = None,
     preset: PresetName | None = None,
     on_error: OnError = "raise",
+    images: str | os.PathLike[str] | None = None,
+    copy_images: str | os.PathLike[str] | None = None,
+    link_images: str | os.PathLike[str] | None = None,
     threads: int | None = None,
     progress: OnProgress | None = None,
     **opening: Unpack[Opening],
 ) -> Pruned:
     """Keep the images of a data set that are most worth training on, with their annotations.
 
-    Every record that is kept is kept byte for byte, and so is everything else in the file but the records
-    that are dropped. The output appears whole or not at all.
+    The subset has the format of the data set. Every record that is kept is kept byte for byte, and so is
+    everything else in a file but the records that are dropped. Three files appear with it: lists of the
+    images that are kept and dropped, and a record of what was done, from which `repeat` does it again; see
+    `Beside`. All outputs appear whole or not at all.
 
     Parameters
     ----------
     source : path or object
         A data set of any format; see `open_dataset`.
     destination : path or binary file
-        Where the subset goes.
+        Where the subset goes. Beside a binary file, or what is no regular file, no others are written.
     rate, keep, k, of
         How many images to keep, and of which; see `select`.
     variant, polygons, preset, threads, progress, **opening
@@ -84,6 +147,10 @@ def prune(
     on_error : {"raise", "skip"}
         What to do with an annotation that cannot be used: raise, or set it aside. Those that are set aside
         are left out of the output and are listed beside it, in ``<destination>.problems.jsonl``.
+    images : path, optional
+        The folder that file names are relative to, where the data set does not say it.
+    copy_images, link_images : path, optional
+        A new folder for the images that are kept: copies, or symbolic links.
 
     Returns
     -------
@@ -117,28 +184,196 @@ def prune(
     [{'id': 2, 'height': 10, 'width': 10}]
     """
     check_options(variant, polygons, on_error, preset)
-    check_share(rate=rate, keep=keep, k=k, of=of, preset=preset)
+    share: dict[str, Any] = {"rate": rate, "keep": keep, "k": k}
+    check_share(**share, of=of, preset=preset)
+    gathering = _Gathering.of(images, copy_images, link_images)
+    threads = resolve_threads(threads)
+    beside = _beside(destination)
+    with timed("read"), importing(SUMS, threads):
+        dataset = open_dataset(
+            source, on_error=on_error, fingerprint=beside is not None, preset=preset, **opening
+        )
+    polygons = polygons_under(dataset.options.preset, polygons)
+    options = Options.of_arguments(share, of=of, variant=variant, polygons=polygons)
+    return _prune(dataset, destination, beside, options, gathering, threads, progress, None)
+
+
+def repeat(
+    record: str | os.PathLike[str],
+    destination: str | os.PathLike[str] | None = None,
+    *,
+    source: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    progress: OnProgress | None = None,
+) -> Pruned:
+    """Prune again as a record says, and check that all comes out the same.
+
+    Parameters
+    ----------
+    record : path
+        The ``.pruning.json`` that `prune` wrote beside a subset.
+    destination : path, optional
+        Where the subset goes; by default where it went before, relative to the record.
+    source : path, optional
+        Where the data set is now, if not where it was.
+    threads, progress
+        See `score`.
+
+    Returns
+    -------
+    Pruned
+
+    Raises
+    ------
+    DataError
+        If the record cannot be read, the data set is not the same, or another subset comes out. Nothing is
+        written then.
+    OutputError
+        If the destination cannot be written.
+    """
+    known = load_record(record)
+    name, folder = os.fspath(record), Path(record).parent
+    if source is None:
+        if known.source.path is None:
+            raise DataError(name, None, "what was pruned was no file: say where it is")
+        source = os.path.normpath(folder / known.source.path)
+    if destination is None:
+        destination = os.path.normpath(folder / str(known.outputs["subset"]))
+    expected = _Expected(name, known)
     threads = resolve_threads(threads)
     with timed("read"), importing(SUMS, threads):
-        dataset = open_dataset(source, on_error=on_error, preset=preset, **opening)
+        dataset = open_dataset(source, fingerprint=True, **known.source.opening())
+    return _prune(
+        dataset, destination, _beside(destination), known.options, None, threads, progress, expected
+    )
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What a record says that comes out."""
+
+    name: str
+    record: Record
+
+    def check_source(self, dataset: Dataset) -> None:
+        known, found = self.record.source.fingerprint, dataset.fingerprint()
+        if known is not None and found != known:
+            raise DataError(dataset.source, None, f"is not what {self.name} is about: its content differs")
+
+    def check_outcome(self, dataset: Dataset, outcome: Outcome) -> None:
+        if outcome != self.record.outcome:
+            what = "subset" if outcome.sha256 != self.record.outcome.sha256 else "class totals or counts"
+            raise DataError(dataset.source, None, f"another {what} than {self.name} says came out")
+
+
+@dataclass(frozen=True)
+class _Gathering:
+    """Where images come from, and go."""
+
+    source: Path | None
+    folder: Path
+    link: bool
+
+    @classmethod
+    def of(cls, images: Any, copy_images: Any, link_images: Any) -> _Gathering | None:
+        if copy_images is not None and link_images is not None:
+            raise OptionError("images are copied or linked to: one of copy_images and link_images")
+        folder = link_images if copy_images is None else copy_images
+        if folder is None:
+            if images is not None:
+                raise OptionError("images says where from: say where to, with copy_images or link_images")
+            return None
+        check_folder(folder)
+        return cls(None if images is None else Path(images), Path(folder), link_images is not None)
+
+    def checked(self, dataset: Dataset) -> _Gathering:
+        """With a folder where images come from."""
+        source = self.source or dataset.image_folder
+        if source is None:
+            raise OptionError(f"where are the images of {dataset.source}? Say it with images")
+        if not source.is_dir():
+            raise DataError(str(source), None, "is no folder of images")
+        return replace(self, source=source)
+
+    def gather(self, outputs: Outputs, scores: Scores, subset: Subset) -> None:
+        """Copy, or link to, the images that are kept."""
+        assert self.source is not None
+        chosen = zip(scores.images.id[subset.keep], scores.images.file_name[subset.keep], strict=True)
+        gather_images(outputs, chosen, self.source, self.folder, link=self.link)
+
+
+def _prune(
+    dataset: Dataset,
+    destination: Any,
+    beside: Beside | None,
+    options: Options,
+    gathering: _Gathering | None,
+    threads: int,
+    progress: OnProgress | None,
+    expected: _Expected | None,
+) -> Pruned:
     dataset.check_destination(destination)
-    problems_path = None
-    if on_error == "skip" and isinstance(destination, (str, os.PathLike)):
-        problems_path = path_of_problems(destination)
-        dataset.check_destination(problems_path)
-    scores = score_dataset(dataset, variant, polygons=polygons, threads=threads, progress=progress)
-    subset = select(scores, rate=rate, keep=keep, k=k, of=of)
+    paths = {} if beside is None else _checked(beside.paths(destination, dataset.on_error), dataset)
+    if gathering is not None:
+        gathering = gathering.checked(dataset)
+    scores = score_dataset(
+        dataset, options.variant, polygons=options.polygons, threads=threads, progress=progress
+    )
+    if expected is not None:
+        expected.check_source(dataset)
+    subset = select(scores, **options.share(), of=options.of)
     problem_rows = np.array([problem.row for problem in scores.problems], np.int64)
     with Outputs() as outputs, timed("wrote the subset"):
         kept = dataset.write_into(outputs, destination, subset.keep, problem_rows)
-        if problems_path is not None:
-            write_problems(scores.problems, outputs.open(problems_path))
-    return Pruned(subset, scores, kept, dataset.records - kept, problems_path)
+        outcome = outcome_of(scores, subset, kept, dataset.records - kept)
+        if expected is not None:
+            expected.check_outcome(dataset, outcome)
+        if beside is not None:
+            write_image_list(outputs, beside.keep, scores, subset.keep)
+            write_image_list(outputs, beside.drop, scores, ~subset.keep)
+            record = record_of(dataset, options, outcome, paths, beside.record.parent)
+            outputs.open(beside.record).write(record.to_json())
+            if "problems" in paths:
+                write_problems(scores.problems, outputs.open(beside.problems))
+        if gathering is not None:
+            gathering.gather(outputs, scores, subset)
+    path = Path(os.fsdecode(destination)) if isinstance(destination, (str, os.PathLike)) else None
+    return Pruned(
+        dataset.source, dataset.format, path, subset, scores, outcome, beside, paths.get("problems")
+    )
 
 
-def path_of_problems(destination: str | os.PathLike[str]) -> Path:
-    """Where the annotations that were set aside are listed: ``<destination>.problems.jsonl``."""
-    return Path(f"{os.fspath(destination)}.problems.jsonl")
+def _beside(destination: Any) -> Beside | None:
+    """What is to be written beside a destination; nothing beside a pipe, a device or a file object."""
+    if not isinstance(destination, (str, os.PathLike)):
+        return None
+    try:
+        mode = Path(destination).stat().st_mode
+    except (OSError, ValueError):  # not there yet, or not at all: whoever writes it will say so
+        return Beside.of(destination)
+    return Beside.of(destination) if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
+
+
+def _checked(paths: dict[str, Path], dataset: Dataset) -> dict[str, Path]:
+    """Refuse, before anything is measured, what cannot be written or would overwrite the source."""
+    try:
+        source = Path(dataset.source).stat()
+    except (OSError, ValueError):  # objects, or a pipe
+        source = None
+    for path in paths.values():
+        check_output(path)
+        if source is not None:
+            refuse_to_overwrite(path, source)
+    return paths
+
+
+def write_image_list(outputs: Outputs, path: Path, scores: Scores, chosen: NDArray[np.bool_]) -> None:
+    """List some of the images, one a line: id, tab, file name. Control characters are spelt out."""
+    images = scores.images
+    names = ["" if name is None else name for name in images.file_name[chosen].tolist()]
+    ids = list(map(str, images.id[chosen].tolist()))
+    text = "".join([f"{one_line(i)}\t{one_line(name)}\n" for i, name in zip(ids, names, strict=True)])
+    outputs.open(path).write(text.encode())
 
 
 def write_problems(problems: Sequence[Problem], file: BinaryIO) -> None:

@@ -217,13 +217,13 @@ def score_dataset(
     progress: OnProgress | None,
 ) -> Scores:
     """Score a data set that has been opened, by the preset that it was opened with; see `score`."""
-    polygons = polygons_under(dataset.preset, polygons)
+    polygons = polygons_under(dataset.options.preset, polygons)
     with timed("measured"):
         counts, statuses = dataset.measure(fill_convention(polygons), threads=threads, progress=progress)
     good = statuses == Status.OK
     problems = [dataset.problem_at(int(i), Status(statuses[i])) for i in np.flatnonzero(~good)]
     counted, preset = good, None
-    if dataset.preset is not None:
+    if dataset.options.preset is not None:
         keep, preset = apply_preset(dataset, good)
         counted = good & keep[dataset.image_index]
     scored = counted & ~dataset.crowd

@@ -130,9 +130,12 @@ class FileVersion:
 
     def pieces(self) -> Iterator[bytes]:
         """The content, read rather than mapped: what is mapped is given back meanwhile."""
-        with self._path.open("rb", buffering=0) as file:
-            while piece := file.read(1 << 20):
-                yield piece
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                while piece := file.read(1 << 20):
+                    yield piece
+        except OSError as error:
+            raise DataError(self._name, None, f"cannot be read: {error.strerror}") from error
 
     def check(self) -> None:
         """Raise DataError if there is another file, or other content, by that name now."""

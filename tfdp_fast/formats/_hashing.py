@@ -19,13 +19,13 @@ class FileHash:
     Parameters
     ----------
     pieces : iterable of bytes-like
-        The content. Taken on another thread.
+        The content. Taken on another thread; what that raises is raised at the end.
     """
 
     def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
         self._pieces = pieces
         self._thread = threading.Thread(target=self._run, name="tfdp-hash")
-        self._failure: OSError | None = None
+        self._failure: Exception | None = None
         self._stopped = False
         self.fingerprint: Fingerprint | None = None
 
@@ -47,7 +47,7 @@ class FileHash:
                     return
                 found.update(piece)
                 size += len(piece)
-        except OSError as error:
+        except Exception as error:  # raised again where the result is wanted
             self._failure = error
         self.fingerprint = Fingerprint(1, size, found.hexdigest())
 

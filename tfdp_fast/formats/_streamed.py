@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast._core import FillConvention
 from tfdp_fast._threads import map_in_order
-from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.errors import DataError
 from tfdp_fast.formats._hashing import ListHash
 from tfdp_fast.formats.dataset import Dataset, Fingerprint, Names, OnError, OnProgress, Problem, Progress
 from tfdp_fast.status import Status
@@ -182,9 +182,7 @@ class StreamedDataset(Dataset, Generic[PieceT]):
 
     def fingerprint(self) -> Fingerprint | None:
         """What the annotation files held; see `Dataset.fingerprint`."""
-        if not self.hashing:
-            raise OptionError("the data set was not opened with fingerprint=True")
-        return self._files.fingerprint
+        return self._files.fingerprint if self.hashing else None
 
     def _join(self, chunks: list[Chunk]) -> NDArray[np.int64]:
         """Columns out of chunks; the boundary counts are returned."""

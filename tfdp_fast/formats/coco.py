@@ -19,8 +19,7 @@ from tfdp_fast.formats._coco_sieve import Sieve, positions
 from tfdp_fast.formats._coco_sources import JsonSource, ObjectSource, Source, open_path
 from tfdp_fast.formats._hashing import FileHash
 from tfdp_fast.formats._listed import ListedDataset
-from tfdp_fast.formats.dataset import Dataset, Fingerprint, OnError
-from tfdp_fast.formats.opening import OpenOptions
+from tfdp_fast.formats.dataset import Dataset, Fingerprint, OnError, OpenOptions
 from tfdp_fast.presets import PresetName
 
 __all__ = ["open_coco", "read_coco"]
@@ -124,9 +123,7 @@ class _CocoDataset(ListedDataset):
         self._source = source
         self.source = source.name
         self.on_error = on_error
-        self.preset = preset
         self._fingerprint: Fingerprint | None = None
-        self._hashed = fingerprint
         stored = source.stored() if fingerprint else None
         if stored is None:
             lists = source.read()
@@ -136,7 +133,7 @@ class _CocoDataset(ListedDataset):
             self._fingerprint = hashed.fingerprint
         self._read_images(lists.images)
         self._read_categories(lists.categories)
-        self._read_annotations(lists, on_error)
+        self._read_annotations(lists, on_error, preset)
 
     def segmentations(self, positions: NDArray[np.int64]) -> SegmentationBatch:
         """Read the segmentations of the annotations at some positions, 0 <= position < A."""
@@ -144,9 +141,7 @@ class _CocoDataset(ListedDataset):
         return self._source.segmentations(self._record_index[positions], sizes)
 
     def fingerprint(self) -> Fingerprint | None:
-        """What the file held; None of objects."""
-        if not self._hashed:
-            raise OptionError("the data set was not opened with fingerprint=True")
+        """What the file held; None of objects, and where it was not asked for."""
         return self._fingerprint
 
     def check_destination(self, destination: Any) -> None:
@@ -175,11 +170,11 @@ class _CocoDataset(ListedDataset):
         self.category_ids = Sieve(self.source, CATEGORY, categories, "raise").ids()
         self.category_names = categories.names
 
-    def _read_annotations(self, lists: Lists, on_error: OnError) -> None:
+    def _read_annotations(self, lists: Lists, on_error: OnError, preset: PresetName | None) -> None:
         columns = lists.annotations
         sieve = Sieve(self.source, ANNOTATION, columns, on_error)
         ids = sieve.ids()
-        if self.preset is None:
+        if preset is None:
             image_index = sieve.look_up("image_id", columns.image_ids, lists.images.ids)
             category_index = sieve.look_up("category_id", columns.category_ids, lists.categories.ids)
             counts = ~columns.ignored

@@ -26,6 +26,33 @@ Names: TypeAlias = "list[str | None] | NDArray[np.str_]"
 """File names, None where there is none; as text where there may be millions."""
 
 
+Difficult: TypeAlias = Literal["include", "exclude"]
+"""Whether objects of Pascal VOC that are marked ``difficult`` count."""
+
+ImageSize: TypeAlias = "tuple[int, int] | Mapping[str, tuple[int, int]]"
+"""Height and width of all images, or of each by its file name."""
+
+
+@dataclass(frozen=True)
+class OpenOptions:
+    """How a data set is to be opened; see `open_dataset`.
+
+    Attributes
+    ----------
+    on_error, fingerprint, preset
+        For every format.
+    split, difficult, image_size
+        For some.
+    """
+
+    on_error: OnError = "raise"
+    fingerprint: bool = False
+    split: str | None = None
+    difficult: Difficult = "include"
+    image_size: ImageSize | None = None
+    preset: PresetName | None = None
+
+
 @dataclass(frozen=True)
 class Problem:
     """A record that cannot be used.
@@ -109,6 +136,10 @@ class Dataset(abc.ABC):
     """The path, or what stands for it in messages."""
     on_error: OnError
     """What happens to annotations that cannot be used."""
+    options: OpenOptions = OpenOptions()
+    """What it was opened with."""
+    is_file: bool
+    """Whether `source` is the path of a file or a folder."""
     image_ids: Ids
     """[I], in data-set order."""
     image_sizes: NDArray[np.int32]
@@ -137,15 +168,13 @@ class Dataset(abc.ABC):
     """How many annotations are marked ``ignore``."""
     problems: list[Problem]
     """Records that were set aside while reading."""
-    preset: PresetName | None = None
-    """Whose rules were followed while reading; the next three are for presets only."""
     skipped: Mapping[str, int] = MappingProxyType({})
-    """How many annotations do not count, by a key of `presets.SKIPPED`: they are not among the A."""
+    """How many annotations do not count under a preset, by a key of `presets.SKIPPED`; not among the A."""
     dropped: Mapping[str, int] = MappingProxyType({})
-    """How many images do not count, by a key of `presets.DROPPED`: they are not among the I."""
+    """How many images do not count under a preset, by a key of `presets.DROPPED`; not among the I."""
     annotated: NDArray[np.bool_] | None = None
-    """[I]: the images that have any annotation of a class, one that does not count included; None if all of
-    these are among the A."""
+    """[I]: under a preset, the images that have any annotation of a class, one that does not count included;
+    None if all of these are among the A."""
 
     @abc.abstractmethod
     def measure(
@@ -178,12 +207,9 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def fingerprint(self) -> Fingerprint | None:
-        """What the annotation files held; None where there are none. Known after `measure`.
+        """What the annotation files held; known after `measure`.
 
-        Raises
-        ------
-        OptionError
-            If the data set was not opened with ``fingerprint=True``.
+        None where there are no files, or none was asked for when the data set was opened.
         """
 
     @abc.abstractmethod

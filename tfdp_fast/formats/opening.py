@@ -7,21 +7,15 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypedDict, get_args
+from typing import Any, TypedDict, get_args
 
 from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.formats.dataset import Dataset, OnError
+from tfdp_fast.formats.dataset import Dataset, Difficult, ImageSize, OnError, OpenOptions
 from tfdp_fast.presets import PresetName, check_preset
 
 __all__ = ["FORMATS", "OpenOptions", "Opening", "open_dataset"]
-
-Difficult: TypeAlias = Literal["include", "exclude"]
-"""Whether objects of Pascal VOC that are marked ``difficult`` count."""
-
-ImageSize: TypeAlias = "tuple[int, int] | Mapping[str, tuple[int, int]]"
-"""Height and width of all images, or of each by its file name."""
 
 
 class Opening(TypedDict, total=False):
@@ -31,26 +25,6 @@ class Opening(TypedDict, total=False):
     split: str | None
     difficult: Difficult
     image_size: ImageSize | None
-
-
-@dataclass(frozen=True)
-class OpenOptions:
-    """How a data set is to be opened; see `open_dataset`.
-
-    Attributes
-    ----------
-    on_error, fingerprint, preset
-        For every format.
-    split, difficult, image_size
-        For some.
-    """
-
-    on_error: OnError = "raise"
-    fingerprint: bool = False
-    split: str | None = None
-    difficult: Difficult = "include"
-    image_size: ImageSize | None = None
-    preset: PresetName | None = None
 
 
 @dataclass(frozen=True)
@@ -151,8 +125,8 @@ def open_dataset(
     Parameters
     ----------
     source : path or object
-        A file or folder; or a dict in COCO's form, bytes of JSON, a `pycocotools.coco.COCO`, a table of
-        pyarrow, or an iterable of images with their annotations.
+        A file or folder; a dict in COCO's form, bytes of JSON, a `pycocotools.coco.COCO`, a table of
+        pyarrow, or an iterable of images with their annotations; a data set that is open already is returned.
     format : str, optional
         One of `FORMATS`, where the path does not say it: ``"coco"``, ``"voc"``, ``"cityscapes"``, ``"yolo"``,
         ``"sa1b"``, ``"webdataset"``, ``"jsonl"``, ``"arrow"`` or ``"records"``.
@@ -193,10 +167,10 @@ def open_dataset(
     if format is not None and format not in FORMATS:
         raise OptionError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if isinstance(source, Dataset):
-        if format is not None or options != OpenOptions():
-            raise OptionError(
-                "the data set is open already: format, split, preset and the like come too late"
-            )
+        if format is not None or replace(options, on_error="raise", fingerprint=False) != OpenOptions():
+            raise OptionError("the data set is open already: format, preset and the like come too late")
+        if on_error == "skip" != source.on_error:
+            raise OptionError("on_error='skip' comes too late: open the data set with it")
         return source
     if isinstance(source, (str, os.PathLike)):
         name = format or _recognised(Path(source))
@@ -214,7 +188,8 @@ def _opened(name: str, source: Any, options: OpenOptions) -> Dataset:
             raise OptionError(f"{option.name} makes no sense for the format {name}")
     module, opener = known.opener.split(":")
     opened: Dataset = getattr(importlib.import_module(f"tfdp_fast.formats.{module}"), opener)(source, options)
-    opened.preset = options.preset
+    opened.options = options
+    opened.is_file = isinstance(source, (str, os.PathLike))
     return opened
 
 

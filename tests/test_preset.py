@@ -244,3 +244,15 @@ def test_a_subset_keeps_every_record_of_its_images(tmp_path: Path) -> None:
     best = int(pruned.subset.image_ids[0])
     assert written["annotations"] == [a for a in data["annotations"] if a["image_id"] == best]
     assert pruned.subset.reckoning == "50 % of the 2 images that the preset keeps"
+
+
+def test_a_record_repeats_the_preset(tmp_path: Path) -> None:
+    annotations = [{"image_id": 0}, {"image_id": 1, "segmentation": BAR}, {"image_id": 2, "area": 0}]
+    (tmp_path / "data.json").write_bytes(text_of(made(annotations, [(40, 50)] * 4)))
+    pruned = tfdp.prune(tmp_path / "data.json", tmp_path / "out.json", keep=0.5, preset="official")
+    assert (pruned.subset.k, pruned.subset.candidates) == (2, 3)
+    record = json.loads((tmp_path / "out.json.pruning.json").read_bytes())
+    assert (record["source"]["preset"], record["options"]["polygons"]) == ("official", "opencv")
+    again = tfdp.repeat(tmp_path / "out.json.pruning.json", tmp_path / "again.json")
+    assert again.subset.sha256 == pruned.subset.sha256
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "out.json").read_bytes()

@@ -247,7 +247,11 @@ def test_a_subset_keeps_every_record_of_its_images(tmp_path: Path) -> None:
 
 
 def test_a_record_repeats_the_preset(tmp_path: Path) -> None:
-    annotations = [{"image_id": 0}, {"image_id": 1, "segmentation": BAR}, {"image_id": 2, "area": 0}]
+    annotations: list[dict[str, Any]] = [
+        {"image_id": 0},
+        {"image_id": 1, "segmentation": BAR},
+        {"image_id": 2, "area": 0},
+    ]
     (tmp_path / "data.json").write_bytes(text_of(made(annotations, [(40, 50)] * 4)))
     pruned = tfdp.prune(tmp_path / "data.json", tmp_path / "out.json", keep=0.5, preset="official")
     assert (pruned.subset.k, pruned.subset.candidates) == (2, 3)

@@ -73,7 +73,12 @@ class Subset:
     @property
     def sha256(self) -> str:
         """SHA-256 in hex of the kept ids, ascending, joined with commas: equal for equal subsets."""
-        return hashlib.sha256(",".join(map(str, np.sort(self.image_ids).tolist())).encode()).hexdigest()
+        return hash_of_ids(self.image_ids)
+
+
+def hash_of_ids(ids: Ids) -> str:
+    """SHA-256 in hex of ids, ascending, joined with commas."""
+    return hashlib.sha256(",".join(map(str, np.sort(ids).tolist())).encode()).hexdigest()
 
 
 def select(

@@ -295,7 +295,11 @@ def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
     [
         ("a.json", b"", "is empty"),
         ("a.json", b"[1, 2]", 'is not of the form {"<image id>": score}'),
-        ("a.json", b'{"7": "x"}', "the score of image 7 is no number"),
+        ("a.json", b"{", "is not JSON"),
+        ("a.json", b'{"7": 1, "8": "x"}', "the score of image 8 is no number"),
+        ("a.json", b'{"7": "x"}', 'has no "images"'),
+        ("a.json", b'{"version": 1, "images": [], "annotations": []}', 'has no "categories"'),
+        ("a.json", b'{"7": NaN}', "has a score that is not finite"),
         ("a.json", b'{"images": [], "annotations": []}', 'has no "categories"'),
         ("a.json", b'{"images": [], "annotations": [}', "not JSON"),
         ("a.json", b'{"outcome": 1, "outputs": 2}', "is no record of a pruning"),

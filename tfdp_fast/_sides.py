@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast.errors import DataError
 from tfdp_fast.formats._files import read_whole
-from tfdp_fast.formats._gzip import unpacked
+from tfdp_fast.formats._gzip import MAGIC
 from tfdp_fast.formats._scores_common import ids_of_text
 from tfdp_fast.formats.coco import read_coco
 from tfdp_fast.formats.scores import load_scores
@@ -31,7 +31,8 @@ Kind: TypeAlias = Literal["scores", "subset"]
 
 SCORE_SUFFIXES = {".parquet", ".npz", ".csv"}
 _TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_COCO = re.compile(rb'"(?:images|annotations)"\s*:\s*\[')
+_FIRST_VALUE = re.compile(rb'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*[\[{"]')
+HEAD = 1 << 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,23 +117,31 @@ def _of_list(name: str, ids: Ids, file_names: list[str | None]) -> Side:
 
 
 def _of_json(path: Path) -> Side:
-    name = str(path)
-    text = unpacked(name, read_whole(path))
-    keys = _top_level(text)
+    keys = {"images", "annotations"} if _looks_like_coco(path) else _top_level(read_whole(path))
     if {"images", "annotations"} <= keys:
-        dataset = read_coco(text, on_error="skip", name=name)
-        return _of_list(name, dataset.image_ids, list(dataset.file_names))
+        dataset = read_coco(path, on_error="skip")
+        return _of_list(str(path), dataset.image_ids, list(dataset.file_names))
     if {"outcome", "outputs"} <= keys:
         return _of_record(path)
-    return _of_scores(name, load_scores(path))
+    return _of_scores(str(path), load_scores(path))
+
+
+def _looks_like_coco(path: Path) -> bool:
+    """Whether a file is compressed, or its first value is no number; such a file may be large."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except (OSError, ValueError):  # whoever reads it will say so
+        return False
+    return head.startswith(MAGIC) or bool(_FIRST_VALUE.match(head.removeprefix(codecs.BOM_UTF8)))
 
 
 def _top_level(text: bytes) -> set[str]:
-    """The keys of a JSON object; what can be said of them where msgspec cannot read it."""
+    """The keys of a JSON object; none where it cannot be read."""
     try:
         return set(_TOP_LEVEL.decode(text.removeprefix(codecs.BOM_UTF8)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {"images", "annotations"} if _COCO.search(text) else set()
+        return set()
 
 
 def _of_record(path: Path) -> Side:

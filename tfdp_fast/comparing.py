@@ -267,12 +267,13 @@ def _compare_scores_and_subset(a: Half, b: Half, top: int) -> dict[str, Any]:
     scores, subset = (a, b) if b.side.scores is None else (b, a)
     best = scores.best_first[: len(subset.numbers)]
     overlap = _overlap(None, best, subset.numbers)
-    astray = [*best[~np.isin(best, subset.numbers)], *subset.numbers[~np.isin(subset.numbers, best)]]
+    lacking, others = np.setdiff1d(best, subset.numbers), ~np.isin(subset.numbers, best)
+    astray = [*lacking.tolist(), *subset.numbers[others].tolist()]
     astray.sort(key=lambda number: scores.rank(number) or math.inf)
     return {
         "same": overlap.jaccard == 1,
         "overlaps": [overlap],
-        "places": [_place(a, b, int(number)) for number in astray[:top]],
+        "places": [_place(a, b, number) for number in astray[:top]],
     }
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tfdp_fast import _core
 from tfdp_fast._core import SegmentationBatch
 from tfdp_fast.errors import DataError
+from tfdp_fast.formats._coco_boxes import Boxes, boxes_in_text
 from tfdp_fast.formats._coco_columns import AnnotationColumns, CategoryColumns, ImageColumns, Lists
 from tfdp_fast.formats._coco_records import (
     ANNOTATION,
@@ -107,6 +108,12 @@ class JsonText:
         if len(spans):
             self.let_go(int(spans[0, 0]), int(spans[-1, 1]))
         return batch
+
+    def boxes(self, rows: NDArray[np.int64]) -> Boxes:
+        """What the annotations at some rows state of their boxes and areas."""
+        [records] = self.record_spans(ANNOTATION.list_name)
+        spans = records[rows]
+        return self._readable(lambda text: boxes_in_text(text, self.text, spans, self.let_go))
 
     def record_spans(self, *list_names: str) -> list[Spans]:
         """The spans of all records of some lists: int64 [n, 2] each."""

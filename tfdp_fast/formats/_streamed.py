@@ -221,8 +221,17 @@ class StreamedDataset(Dataset, Generic[PieceT]):
             return
         self.category_ids = np.array([category_id for category_id, _ in self._categories] or NO_IDS)
         self.category_names = [name for _, name in self._categories]
-        order = np.argsort(self.category_ids)
-        self.category_index = order[np.searchsorted(self.category_ids, found, sorter=order)]
+        index = {category_id: i for i, category_id in enumerate(self.category_ids.tolist())}
+        occurring, inverse = np.unique(found, return_inverse=True)
+        for category_id in occurring.tolist():
+            if category_id not in index:
+                raise DataError(
+                    self.source,
+                    None,
+                    f"category {category_id} is none of the {len(index)} classes of the data set",
+                )
+        places = np.array([index[category_id] for category_id in occurring.tolist()], np.int64)
+        self.category_index = places[inverse]
 
     def _ids(self, what: str, parts: list[Ids]) -> Ids:
         """Ids of several chunks; all of one kind, for NumPy would turn numbers into text."""

@@ -120,7 +120,6 @@ def test_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_huggingface() -> None:
     recipe_support.package("datasets")
-    recipe_support.package("tfdp_fast.formats.records")
     names = run("huggingface")
     ids, annotations = half()
     assert names["subset"].image_ids.tolist() == ids

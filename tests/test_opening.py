@@ -195,7 +195,7 @@ def test_a_data_set_that_is_open(coco_dict: Callable[..., dict[str, Any]]) -> No
     assert tfdp.open_dataset(data, on_error="raise", fingerprint=True) is data
     for late in ({"format": "coco"}, {"split": "val"}, {"image_size": (1, 1)}, {"difficult": "exclude"}):
         with pytest.raises(
-            OptionError, match="the data set is open already: format, split and the like come"
+            OptionError, match="the data set is open already: format, preset and the like come"
         ):
             tfdp.open_dataset(data, **late)
     with pytest.raises(OptionError, match="on_error='skip' comes too late"):

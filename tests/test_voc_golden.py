@@ -15,7 +15,7 @@ from pycocotools import mask as coco
 import tfdp_fast as tfdp
 from golden_support import KEPT, SHA, VARIANTS
 from tfdp_fast.scoring import Variant
-from voc_support import Labels, Objects, make_voc
+from voc_support import Labels, Objects, boxes, make_voc
 
 BORDER = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
 
@@ -82,3 +82,28 @@ def test_a_subset_is_a_split(voc: Path) -> None:
     assert again.images.id.tolist() == whole.images.id[pruned.subset.keep].tolist()
     assert again.images.score.tolist() == whole.images.score[pruned.subset.keep].tolist()
     assert pruned.annotations_kept == again.images.annotations.sum()
+
+
+def test_the_preset_of_the_authors(voc: Path, shared_data: Path, tmp_path: Path) -> None:
+    """As from their JSON: images whose numbers differ are left out, the others are numbered."""
+    unpaired = "2008_005245"
+    make_voc(voc, {unpaired: (boxes((2, 9, 3, 20)), ["person", "chair"])}, split="unpaired")
+    lists = voc / "ImageSets/Segmentation"
+    names = (lists / "train.txt").read_text().split()
+    (lists / "whole.txt").write_text("\n".join([*names[:700], unpaired, *names[700:]]))
+    with pytest.raises(tfdp.DataError, match=r"Annotations/2008_005245\.xml: .* 1 instances and its XML 2"):
+        tfdp.score(voc, split="whole")
+    found = tfdp.score(voc, split="whole", preset="official")
+    expected = tfdp.score(shared_data / "voc2012_train.json", preset="official")
+    assert found.preset is not None
+    assert (found.problems, found.preset.images, found.preset.data_set) == ([], 1463, "VOC")
+    assert dict(found.preset.dropped) == {"unpaired": 1}
+    for scores, name in ((found, "found.json"), (expected, "expected.json")):
+        scores.save(tmp_path / name)
+    assert (tmp_path / "found.json").read_bytes() == (tmp_path / "expected.json").read_bytes()
+    for rate, sha in zip(KEPT.values(), SHA["tfdp"], strict=True):
+        assert tfdp.select(found, rate=rate).sha256.startswith(sha)
+    pruned = tfdp.prune(voc, tmp_path / "kept.txt", split="whole", preset="official", rate=0.3)
+    kept = (tmp_path / "kept.txt").read_text().split()
+    assert kept == [names[position] for position in pruned.subset.image_ids.tolist()]
+    assert tfdp.repeat(tmp_path / "kept.txt.pruning.json").outcome == pruned.outcome

@@ -125,6 +125,10 @@ class LabelMapDataset(StreamedDataset[range]):
     def measure_image(self, stem: str, files: Sequence[AnnotationFile]) -> MeasuredMap:
         """Measure an image, its files having been read; DataError, with the path, if it cannot be used."""
 
+    def is_dropped(self, error: DataError) -> bool:  # noqa: ARG002
+        """Whether an image that cannot be used is no fault, but one that does not count."""
+        return False
+
     @staticmethod
     def image_id(stem: str) -> str:
         """The id of an image."""
@@ -149,6 +153,8 @@ class LabelMapDataset(StreamedDataset[range]):
             try:
                 found = self.measure_image(stem, [files[name] for name in names[stem]])
             except DataError as error:
+                if self.is_dropped(error):
+                    continue
                 record = f"image {self.image_id(stem)}"
                 problems.append(ImageProblem(record, error.reason, records, error.source))
                 continue

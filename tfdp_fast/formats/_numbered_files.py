@@ -37,8 +37,6 @@ class Found:
         The folder's path, and what comes before the names of files to make them relative to the data set.
     numbers, digits : array
         Of each document its number, and how many digits it is written with.
-    suffixes : set of str
-        What files have instead of ``.json`` that belong to documents.
     tars, folders : list of str
         Names of shards, in the order of their numbers.
     """
@@ -47,7 +45,6 @@ class Found:
     name: str = ""
     numbers: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     digits: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
-    suffixes: set[str] = field(default_factory=set)
     tars: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
 
@@ -64,9 +61,9 @@ class Found:
             folder or ".", numbers=np.array([int(match[1])]), digits=np.array([len(match[1])], np.int8)
         )
 
-    def document(self, position: int, suffix: str = ".json") -> str:
-        """The name of a document's file, or of one that belongs to it."""
-        return f"sa_{self.numbers[position]:0{self.digits[position]}d}{suffix}"
+    def document(self, position: int) -> str:
+        """The name of a document's file."""
+        return f"sa_{self.numbers[position]:0{self.digits[position]}d}.json"
 
 
 def find(path: str, name: str = "") -> Found:
@@ -90,8 +87,6 @@ def find(path: str, name: str = "") -> Found:
                         found.tars.append(entry.name)
                     elif entry.is_symlink() or entry.is_dir():  # a link that leads nowhere will be told
                         found.folders.append(entry.name)
-                elif entry.name.startswith("sa_"):
-                    found.suffixes.add("." + entry.name.partition(".")[2])
     except OSError as error:
         raise DataError(path, None, f"cannot be read: {error.strerror}") from error
     order = np.lexsort((digits, numbers))
@@ -152,7 +147,7 @@ class NumberedFiles(DocumentDataset[tuple[int, int, int]]):
         check_new_folder(destination, "or to a folder (ends in /)")
 
     def write_shards(self, outputs: Outputs, destination: Any, kept: list[NDArray[np.int64]]) -> None:
-        """Copy the documents that stay, and what has their name with another suffix."""
+        """Copy the documents that stay. Their images stay where they are."""
         target = outputs.folder(destination)
         for folder, images in zip(self._folders, kept, strict=True):
             if not len(images):
@@ -165,8 +160,6 @@ class NumberedFiles(DocumentDataset[tuple[int, int, int]]):
                 path = f"{folder.path}/{folder.document(position)}"
                 if _copied(path, into) != version:
                     raise DataError(path, None, "has changed since it was read")
-                for suffix in sorted(folder.suffixes):
-                    _copied(f"{folder.path}/{folder.document(position, suffix)}", into)
 
 
 def _content(path: str) -> tuple[bytes, os.stat_result]:
@@ -182,14 +175,12 @@ def _version(about: os.stat_result) -> int:
     return hash((about.st_size, about.st_mtime_ns))
 
 
-def _copied(path: str, folder: Path) -> int | None:
-    """Copy a file, if it is there; its version."""
+def _copied(path: str, folder: Path) -> int:
+    """Copy a file; its version."""
     try:
         about = Path(path).stat()
-    except FileNotFoundError:
-        return None
     except OSError as error:
-        raise DataError(path, None, f"cannot be read: {error.strerror}") from error
+        raise DataError(path, None, f"cannot be read any more: {error.strerror}") from error
     target = folder / Path(path).name
     try:
         shutil.copy2(path, target)

@@ -31,8 +31,9 @@ def open_sa1b(source: Any, options: OpenOptions) -> Dataset:
     annotation without a category is of class 1, ``object``.
 
     A subset is a list of file names (``.txt``), or a folder of what stays: new tars with the names of the old
-    ones, or copies of the files. Documents are kept byte for byte and whole, and with them everything that
-    has their name with another suffix, such as their images. From tars one tar can be made, too.
+    ones, or copies of the documents. Documents are kept byte for byte and whole. In tars everything that has
+    their name with another suffix, such as their images, goes with them; images that are files of their own
+    stay where they are. From tars one tar can be made, too.
 
     Raises
     ------

@@ -28,7 +28,7 @@ from tfdp_fast.formats._label_maps import (
 from tfdp_fast.formats._png import decode_label_map
 from tfdp_fast.formats._streamed import Chunk
 from tfdp_fast.formats._voc_xml import VocObject, read_annotation
-from tfdp_fast.formats.dataset import Dataset, OpenOptions, Problem
+from tfdp_fast.formats.dataset import Dataset, ImageProblem, OnProgress, OpenOptions, Problem
 
 __all__ = ["open_voc"]
 
@@ -68,7 +68,8 @@ def open_voc(source: Any, options: OpenOptions) -> Dataset:
         ``ImageSets/Segmentation``.
     options : OpenOptions
         ``split`` is the name of a list, ``"train"`` by default. With ``difficult="exclude"``, objects that
-        are marked so count as ignored.
+        are marked so count as ignored. With ``preset="official"``, images whose masks and objects differ in
+        number are dropped, and the others have the numbers 0, 1, ... as ids, as the paper's authors have it.
 
     Returns
     -------
@@ -94,6 +95,10 @@ def open_voc(source: Any, options: OpenOptions) -> Dataset:
     return _Voc(source, options, root, list_path)
 
 
+class _UnpairedError(DataError):
+    """Masks and objects of an image differ in number."""
+
+
 class _Voc(LabelMapDataset):
     """A list of images, each with a PNG and an XML file."""
 
@@ -113,6 +118,7 @@ class _Voc(LabelMapDataset):
         )
         self.image_folder = root / _IMAGES if is_folder(root / _IMAGES) else None
         self._difficult = options.difficult
+        self._official = options.preset is not None
         self._list_stat = list_path.stat()
         self._list_read = hashed(f"{_LISTS}/{list_path.name}", data)
 
@@ -131,8 +137,25 @@ class _Voc(LabelMapDataset):
             raise DataError(xml.path, None, reason)
         labels, counts = _core.measure_labels(label_map, BACKGROUND)
         instances = labels != VOID
-        _check_pairs(xml.path, labels[instances].tolist(), len(annotation.objects))
+        fault = _fault_of_pairs(labels[instances].tolist(), len(annotation.objects))
+        if fault is not None:
+            raise _UnpairedError(xml.path, None, fault)
         return self._paired(stem, xml.path, annotation.objects, counts[instances], (height, width))
+
+    def is_dropped(self, error: DataError) -> bool:
+        """Whether the preset says so."""
+        return self._official and isinstance(error, _UnpairedError)
+
+    def measure(
+        self, convention: FillConvention, *, threads: int, progress: OnProgress | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Read and measure everything; see `Dataset.measure`."""
+        measured = super().measure(convention, threads=threads, progress=progress)
+        if self._official:
+            set_aside = sum(isinstance(problem, ImageProblem) for problem in self.problems)
+            self.dropped = {"unpaired": len(self._stems) - len(self.image_ids) - set_aside}
+            self.image_ids = np.arange(len(self.image_ids))
+        return measured
 
     def read(self, piece: range, convention: FillConvention) -> Chunk:
         """Read and measure some images; the list has been read before the first of them."""
@@ -184,14 +207,14 @@ def _fault(voc_object: VocObject) -> str | None:
     return None
 
 
-def _check_pairs(path: str, values: list[int], objects: int) -> None:
-    """Raise DataError unless there is a value for each object."""
+def _fault_of_pairs(values: list[int], objects: int) -> str | None:
+    """Why there is not a value for each object, if there is not."""
+    fault = None
     if len(values) != objects:
-        reason = f"its PNG has {len(values)} instances and its XML {objects} objects: {_KNOWN}"
-        raise DataError(path, None, reason)
-    if objects and values[-1] != objects:
-        reason = f"its PNG has {objects} instances with numbers up to {values[-1]}, its XML {objects} objects"
-        raise DataError(path, None, f"{reason}: {_KNOWN}")
+        fault = f"its PNG has {len(values)} instances and its XML {objects} objects"
+    elif objects and values[-1] != objects:
+        fault = f"its PNG has {objects} instances with numbers up to {values[-1]}, its XML {objects} objects"
+    return fault and f"{fault}: {_KNOWN}"
 
 
 def _root(path: Path) -> Path:

@@ -260,6 +260,12 @@ def test_options_that_are_not_known(tmp_path: Path, given: dict[str, Any], messa
         tfdp.open_dataset(tmp_path, **given)
 
 
+def test_several_data_sets() -> None:
+    table = pa.table({"a": [1]})
+    with pytest.raises(DataError, match=r"^<dict>: holds several data sets: give one of 'train', 'test'$"):
+        tfdp.open_dataset({"train": table, "test": table})
+
+
 @pytest.mark.parametrize("source", [5, 1.5, None, object(), io])
 def test_no_data_set_at_all(source: Any) -> None:
     with pytest.raises(DataError) as caught:

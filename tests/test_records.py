@@ -53,8 +53,6 @@ def test_forms_score_as_coco_does(form: str, threads: int) -> None:
 @pytest.mark.parametrize("name", REAL)
 @pytest.mark.parametrize("form", FORMS)
 def test_real_annotations(request: pytest.FixtureRequest, form: str, name: str) -> None:
-    if form in {"torchvision", "pairs"} and name == REAL[2]:
-        pytest.skip("3,504 masks in full size take long, and are no other case than those of COCO")
     coco = coco_named(name, request)
     assert_same(tfdp.score(FORMS[form](coco)), scores_of(coco))
 

@@ -55,6 +55,19 @@ THEMES = [
         "starting up, counts ten times.",
     ),
     Theme(
+        "test_formats",
+        "Data sets of many files",
+        "Label maps from the disk to boundary counts, hashes included, against Pillow, which decodes the "
+        "same files and does nothing else. One thread; ours on two threads is compared with ours on one.",
+    ),
+    Theme(
+        "test_documents",
+        "Documents of one image each",
+        "JSON in the likeness of SA-1B's, a hundred masks for each image, as files, as shards in tar, and "
+        "as lines: read, decoded and measured in one process. To read the bytes alone is the least that "
+        "there is to do. The rivals were given two documents; what they take for them counts for all.",
+    ),
+    Theme(
         "test_memory",
         "Memory",
         "The peak is what the system reports for the process: its own memory and the pages of the file that "

@@ -20,10 +20,8 @@ from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
 import tfdp_fast as tfdp
+from golden_support import KEPT, SHA, VARIANTS
 from tfdp_fast.scoring import Variant
-
-VARIANTS: list[Variant] = ["scs", "si", "cb", "tfdp"]
-KEPT = {1170: 0.2, 1024: 0.3, 878: 0.4, 732: 0.5}
 
 SUM: dict[Variant, float] = {"scs": 866.976156472092, "si": 7020.05024185803, "cb": 20, "tfdp": 20}
 BEST: dict[Variant, list[tuple[str, float]]] = {
@@ -37,12 +35,6 @@ LAST: dict[Variant, tuple[str, float]] = {
     "si": ("2008_005874", 1.059191334),
     "cb": ("2011_002770", 5.0962e-05),
     "tfdp": ("2008_002248", 0.000781216),
-}
-SHA: dict[Variant, list[str]] = {
-    "scs": ["12a02dee0c148786", "dab791e429571b20", "817e6a31c2e857cc", "20cfe794ec82f0de"],
-    "si": ["59cf725f3a8326ee", "588cdc4574ecaac8", "1c56cfaf3acfba70", "c59adce4a66c6faf"],
-    "cb": ["c5735eac60d402b1", "1e7c7d0004fdc6c3", "4568f279cdce6c9f", "a553b84977603edf"],
-    "tfdp": ["7f5708235de7952c", "9eb75018275384d0", "a068ff000d6347b6", "2f47c3ede7398991"],
 }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
-import resource
 import stat
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,41 +59,46 @@ def test_failure_leaves_what_was_there(tmp_path: Path, error: type[BaseException
     assert names(tmp_path) == ["a.json"]
 
 
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file can grow beyond 1000 bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def on_a_small_disk(code: str, folder: Path) -> str:
+    """Run code in a process whose files cannot grow beyond 1000 bytes; what it raises."""
+    lines = f"""
+import resource
+from pathlib import Path
+from tfdp_fast._output import Outputs, atomic_output
+from tfdp_fast.errors import OutputError
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+folder = Path({str(folder)!r})
+try:
+{textwrap.indent(textwrap.dedent(code), "    ")}
+except OutputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, check=True, text=True)
+    assert done.stderr == ""
+    return done.stdout.strip()
 
 
-@pytest.mark.usefixtures("small_disk")
 @pytest.mark.parametrize("size", [2000, 1 << 20])  # buffered until the end, or not
 def test_full_disk_is_an_output_error(size: int, tmp_path: Path) -> None:
-    target = tmp_path / "a.json"
-    with pytest.raises(OutputError) as caught, atomic_output(target) as file:
-        file.write(bytes(size))
-    assert str(caught.value) == f"{target}: File too large"
+    code = f"with atomic_output(folder / 'a.json') as file: file.write(bytes({size}))"
+    assert on_a_small_disk(code, tmp_path) == f"{tmp_path / 'a.json'}: File too large"
     assert names(tmp_path) == []
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_outputs_appear_together_or_not_at_all(tmp_path: Path) -> None:
-    def write(content: bytes) -> None:
-        with Outputs() as outputs:
-            outputs.open(tmp_path / "a").write(b"new")
-            outputs.open(tmp_path / "b").write(content)
-            (outputs.folder(tmp_path / "c") / "d").write_bytes(b"new")
-
     (tmp_path / "a").write_bytes(b"old")
-    with pytest.raises(OutputError, match=r"b: File too large"):
-        write(bytes(2000))
+    code = """
+        with Outputs() as outputs:
+            outputs.open(folder / "a").write(b"new")
+            outputs.open(folder / "b").write(bytes({size}))
+            (outputs.folder(folder / "c") / "d").write_bytes(b"new")
+        """
+    assert on_a_small_disk(code.format(size=2000), tmp_path) == f"{tmp_path / 'b'}: File too large"
     assert names(tmp_path) == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"
-    write(b"new")
-    assert sorted(names(tmp_path)) == ["a", "b", "c"]
-    assert [(tmp_path / name).read_bytes() for name in ("a", "b", "c/d")] == [b"new"] * 3
+    assert on_a_small_disk(code.format(size=3), tmp_path) == ""
+    assert names(tmp_path) == ["a", "b", "c"]
+    assert [(tmp_path / name).read_bytes() for name in ("a", "b", "c/d")] == [b"new", bytes(3), b"new"]
 
 
 def test_a_folder_that_is_there(tmp_path: Path) -> None:

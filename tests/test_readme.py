@@ -20,6 +20,7 @@ from tfdp_fast.demo import make_demo
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+OFFICIAL = ROOT / "docs" / "official.md"
 RECORDS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```console\n\$ (tfdp [^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -41,6 +42,14 @@ def run_examples(path: Path) -> int:
     result = doctest.DocTestRunner().run(examples)
     assert result.failed == 0
     return result.attempted
+
+
+def output_of(command: str) -> str:
+    """What a command prints, wherever to."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
+        main(shlex.split(command)[1:])
+    return shown.getvalue()
 
 
 @pytest.mark.usefixtures("demo")
@@ -70,10 +79,14 @@ def test_torch() -> None:
 @pytest.mark.usefixtures("demo")
 @pytest.mark.parametrize(("command", "expected"), CONSOLE.findall(README.read_text("utf-8")))
 def test_console(command: str, expected: str) -> None:
-    shown = io.StringIO()
-    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
-        main(shlex.split(command)[1:])
-    assert shown.getvalue() == expected
+    assert output_of(command) == expected
+
+
+@pytest.mark.usefixtures("demo")
+def test_official() -> None:
+    for command, expected in CONSOLE.findall(OFFICIAL.read_text("utf-8")):
+        assert output_of(command) == expected
+    assert run_examples(OFFICIAL) > 4
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)

@@ -46,6 +46,7 @@ def test_what_a_record_says(pruned: tfdp.Pruned, folder: Path) -> None:
         "image_size": None,
         "on_error": "raise",
         "fingerprint": fingerprint,
+        "preset": None,
     }
     shares = {"rate": "3/10", "keep": None, "k": None}
     assert found["options"] == shares | {"of": "scored", "variant": "tfdp", "polygons": "coco"}

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import tfdp_fast as tfdp
 from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.formats.scores import SUFFIXES, load_scores, save_scores, write_scores
+from tfdp_fast.presets import AppliedPreset
 from tfdp_fast.scoring import Scores
 from tfdp_fast.tables import ClassTable, ImageTable, InstanceTable
 
@@ -66,7 +67,16 @@ def all_scores(draw: st.DrawFn) -> Scores:
         ids(n), images.id[image], classes.id[label], ints(n), ints(n), ints(n), doubles(n), doubles(n)
     )
     problems = [Problem("annotation 3", "some reason", 2)] * draw(st.integers(0, 2))
-    return Scores(images, instances, classes, "si", "opencv", 3, 1, problems)
+    counts = st.dictionaries(TEXT, st.integers(0, 2**53), max_size=3)
+    presets = st.builds(
+        AppliedPreset,
+        st.just("official"),
+        st.integers(0, 2**53),
+        st.sampled_from([None, "COCO", "Cityscapes", "VOC"]),
+        counts,
+        counts,
+    )
+    return Scores(images, instances, classes, "si", "opencv", 3, 1, problems, draw(st.none() | presets))
 
 
 def assert_same(a: Any, b: Any) -> None:
@@ -131,6 +141,7 @@ def test_everything_comes_back(folder: Path, suffix: str, scores: Scores) -> Non
         assert_same(getattr(scores, table), getattr(loaded, table))
     assert loaded.problems == scores.problems
     assert (loaded.variant, loaded.polygons, loaded.crowd, loaded.ignored) == ("si", "opencv", 3, 1)
+    assert loaded.preset == scores.preset
 
 
 @relaxed
@@ -386,10 +397,10 @@ def test_damaged_and_newer_files(
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(tfdp.DataError, match=r"is no \."):
         load_scores(path)
-    monkeypatch.setattr("tfdp_fast.formats._scores_common.FORMAT", 2)
+    monkeypatch.setattr("tfdp_fast.formats._scores_common.FORMAT", 3)
     scores.save(path)
     monkeypatch.undo()
-    with pytest.raises(tfdp.DataError, match="is of format 2, and this version reads format 1"):
+    with pytest.raises(tfdp.DataError, match="is of format 3, and this version reads formats up to 2"):
         load_scores(path)
 
 
@@ -451,6 +462,43 @@ def test_wrong_metadata(
     monkeypatch.undo()
     with pytest.raises(tfdp.DataError, match="is no file of scores of this package"):
         load_scores(tmp_path / f"scores{suffix}")
+
+
+WRONG_PRESETS: list[dict[str, Any]] = [
+    {"name": "x"},
+    {"images": "1"},
+    {"images": -1},
+    {"data_set": "LVIS"},
+    {"data_set": []},
+    {"skipped": []},
+    {"dropped": {"small": 1.5}},
+    {"more": 1},
+]
+
+
+@pytest.mark.parametrize("wrong", [*WRONG_PRESETS, None])
+@pytest.mark.parametrize("suffix", WHOLE)
+def test_wrong_presets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scores: Scores, suffix: str, wrong: dict[str, Any] | None
+) -> None:
+    right = {"name": "official", "images": 1, "data_set": None, "skipped": {}, "dropped": {}}
+    preset = None if wrong is None else right | wrong
+    dumps = json.dumps
+    monkeypatch.setattr(json, "dumps", lambda about: dumps(about | {"format": 2, "preset": preset}))
+    scores.save(tmp_path / f"scores{suffix}")
+    monkeypatch.undo()
+    with pytest.raises(tfdp.DataError, match=r"is no .* of scores"):
+        load_scores(tmp_path / f"scores{suffix}")
+
+
+def test_a_file_is_of_the_oldest_format_that_can_hold_it(tmp_path: Path, coco_dict: Any) -> None:
+    data = coco_dict()
+    for annotation in data["annotations"]:
+        annotation |= {"bbox": [1, 1, 7, 7], "area": 20}
+    for scores, version in ((tfdp.score(data), 1), (tfdp.score(data, preset="official"), 2)):
+        scores.save(tmp_path / "scores.npz")
+        with np.load(tmp_path / "scores.npz") as archive:
+            assert json.loads(str(archive["about"]))["format"] == version
 
 
 @pytest.mark.parametrize(

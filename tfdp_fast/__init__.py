@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tfdp_fast.boundary import BoundaryCounts as BoundaryCounts
+    from tfdp_fast.comparing import Comparison as Comparison
+    from tfdp_fast.comparing import compare as compare
     from tfdp_fast.errors import DataError as DataError
     from tfdp_fast.errors import MaskError as MaskError
     from tfdp_fast.errors import MissingExtraError as MissingExtraError
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "boundary": ("BoundaryCounts",),
+    "comparing": ("Comparison", "compare"),
     "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),
     "formats.dataset": ("Progress",),
     "formats.opening": ("open_dataset",),

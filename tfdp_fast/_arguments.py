@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 VARIANTS = ("tfdp", "scs", "si", "cb")
 POLYGONS = ("coco", "opencv")
+PRESETS = ("official",)
 ON_ERROR = ("raise", "skip")
 OF = ("scored", "annotated", "all")
 FORMATS = ("coco", "voc", "cityscapes", "yolo", "sa1b", "webdataset", "jsonl", "arrow")
@@ -56,6 +57,26 @@ WARMUP_EPILOG = """\
 Kernels are compiled on first use, which takes seconds, and kept for later processes: beside the package or,
 where that is read-only, in the user's cache folder. NUMBA_CACHE_DIR names another folder. Run this while an
 image is built (RUN tfdp warmup). It fails if a kernel cannot be kept; the other verbs do without.
+"""
+
+
+COMPARE_EPILOG = """\
+A score file is .parquet, .npz, .csv, or .json as the paper's authors write it: {"<image id>": score}.
+A subset is a COCO or LVIS file, the .pruning.json beside a subset, or a list of image ids, one a line.
+
+examples:
+  tfdp compare scores.parquet theirs.json               correlation, differences, overlap, who moved
+  tfdp compare scores.parquet theirs.json --tolerance 1e-6     the same up to rounding?
+  tfdp compare scores.parquet pruned.json               are these the best?
+  tfdp compare a.keep.txt b.keep.txt                    what have they in common?
+"""
+
+COMPARE_EXIT_CODES = """\
+exit codes:
+  0  the same: scores of the same images; the same subset; the best images are those of the subset
+  1  different
+  2  bad input or bad usage: one line on standard error
+  130  interrupted
 """
 
 
@@ -141,17 +162,7 @@ def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.Argum
     prune = _verb(verbs, "prune", "write the part of a data set that is worth keeping", PRUNE_EPILOG)
     _add_input(prune, optional=True)
     prune.add_argument("-o", "--output", metavar="FILE", help="where to; - is standard output")
-    how_many = prune.add_mutually_exclusive_group()
-    how_many.add_argument(
-        "--rate", type=rate_to_drop, metavar="SHARE", help="share of the images to DROP: 0.3, 30%%"
-    )
-    how_many.add_argument(
-        "--keep",
-        type=share_or_count_to_keep,
-        metavar="SHARE|N",
-        help="share (0.7, 70%%) or number (58660) to KEEP",
-    )
-    how_many.add_argument("--k", type=int, metavar="N", help="number of images to KEEP")
+    how_many = _add_how_many(prune)
     prune.add_argument(
         "--of",
         choices=OF,
@@ -178,6 +189,27 @@ def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.Argum
     )
     _add_scoring(score)
 
+    compare = _verb(
+        verbs,
+        "compare",
+        "say how two score files, or subsets, differ",
+        COMPARE_EPILOG,
+        exit_codes=COMPARE_EXIT_CODES,
+    )
+    for name in ("a", "b"):
+        compare.add_argument(name, metavar=name.upper(), help="a score file or a subset")
+    _add_how_many(compare)
+    compare.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="R",
+        default=0.0,
+        help="relative difference up to which scores are the same (default: %(default)s)",
+    )
+    compare.add_argument(
+        "--top", type=int, metavar="N", default=10, help="images to list (default: %(default)s)"
+    )
+
     demo = _verb(verbs, "demo", "make a small data set with images and prune it")
     demo.add_argument(
         "-o", "--output", metavar="FOLDER", default="tfdp-demo", help="where to (default: %(default)s)"
@@ -190,12 +222,14 @@ def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.Argum
     return parser
 
 
-def _verb(verbs: Any, name: str, summary: str, epilog: str | None = None) -> argparse.ArgumentParser:
+def _verb(
+    verbs: Any, name: str, summary: str, epilog: str | None = None, exit_codes: str = EPILOG
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         name,
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
-        epilog=f"{epilog}\n{EPILOG}" if epilog else EPILOG,
+        epilog=f"{epilog}\n{exit_codes}" if epilog else exit_codes,
     )
     # Suppressed, so that the option may also stand before the verb.
     parser.add_argument(
@@ -211,6 +245,21 @@ def _verb(verbs: Any, name: str, summary: str, epilog: str | None = None) -> arg
     )
     parser.set_defaults(verb=name, parser=parser)
     return parser
+
+
+def _add_how_many(parser: argparse.ArgumentParser) -> Any:
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--rate", type=rate_to_drop, metavar="SHARE", help="share of the images to DROP: 0.3, 30%%"
+    )
+    group.add_argument(
+        "--keep",
+        type=share_or_count_to_keep,
+        metavar="SHARE|N",
+        help="share (0.7, 70%%) or number (58660) to KEEP",
+    )
+    group.add_argument("--k", type=int, metavar="N", help="number of images to KEEP")
+    return group
 
 
 def _add_input(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -255,10 +304,14 @@ def _add_scoring(parser: argparse.ArgumentParser) -> None:
         "--variant", choices=VARIANTS, default="tfdp", help="the method (default) or one of its ablations"
     )
     group.add_argument(
+        "--preset",
+        choices=PRESETS,
+        help="official: the filters, polygons and numbers of images of the paper's authors",
+    )
+    group.add_argument(
         "--polygons",
         choices=POLYGONS,
-        default="coco",
-        help="how polygons become masks (default: %(default)s)",
+        help="how polygons become masks (default: coco; opencv for the preset)",
     )
     group.add_argument(
         "--on-error",

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
 
+_MANY = 256
+"""Files in a folder, from which on the whole system is asked to write what it has."""
+
+
 class Outputs:
     """Files and folders that take their names together, once all of them are complete and on the disk.
 
@@ -283,7 +287,13 @@ class _NewFolder:
         self.temporary.mkdir()
 
     def finish(self) -> None:
-        os.sync()  # of many small files, at once
+        with output_errors(self._path):
+            written = [path for path in self.temporary.rglob("*") if not path.is_symlink()]
+            if len(written) > _MANY:  # one by one would take too long
+                os.sync()
+                return
+            for path in written:
+                _to_disk(path)
 
     def publish(self) -> None:
         with output_errors(self._path):
@@ -293,6 +303,14 @@ class _NewFolder:
 
     def discard(self) -> None:
         shutil.rmtree(self.temporary, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def temporary_beside(target: Path) -> Path:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from tfdp_fast._console import Listing, Report, Row, number, share
+from tfdp_fast._reports_preset import preset_data, preset_rows
 from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.pruning import Pruned
 from tfdp_fast.scoring import Scores
@@ -45,12 +46,14 @@ def prune_report(pruned: Pruned, source: str | None) -> Report:
         "output": output,
         "variant": scores.variant,
         "polygons": scores.polygons,
+        **preset_data(scores.preset),
         "images": {
             **pruned.outcome.images,
             "candidates_are": subset.of,
             "without_annotations": images.id[bare].tolist(),
             "with_crowd_regions_only": images.id[crowd_only].tolist(),
         },
+        **({"reckoning": subset.reckoning} if subset.reckoning else {}),
         "rate": subset.rate,
         "keep": 1 - subset.rate,
         "annotations": {
@@ -69,10 +72,12 @@ def prune_report(pruned: Pruned, source: str | None) -> Report:
         ("format", pruned.format),
         ("output", output),
         ("variant", f"{scores.variant}, polygons as {scores.polygons}"),
+        *preset_rows(scores.preset),
         ("images", number(len(images))),
         ("candidates", f"{number(subset.candidates)} {CANDIDATES[subset.of]}"),
         ("kept", f"{share(subset.k, subset.candidates)} of the candidates"),
         ("dropped", f"{share(subset.candidates - subset.k, subset.candidates)} of the candidates"),
+        *([("k", f"{number(subset.k)}: {subset.reckoning}")] if subset.reckoning else []),
         ("without annotations", number(int(bare.sum()))),
         ("with crowd regions only", number(int(crowd_only.sum()))),
         ("annotations kept", number(annotations["kept"])),
@@ -98,6 +103,7 @@ CANDIDATES = {
     "scored": "with a scored instance",
     "annotated": "with an annotation",
     "all": "(all)",
+    "official": "that the preset keeps",
 }
 
 
@@ -117,6 +123,7 @@ def score_report(source: str, output: str | None, scores: Scores, problems_path:
         "output": output,
         "variant": scores.variant,
         "polygons": scores.polygons,
+        **preset_data(scores.preset),
         "images": len(images),
         "scored_images": len(ranked),
         "instances": len(scores.instances),
@@ -131,6 +138,7 @@ def score_report(source: str, output: str | None, scores: Scores, problems_path:
         ("source", source),
         *([("output", output)] if output else []),
         ("variant", f"{scores.variant}, polygons as {scores.polygons}"),
+        *preset_rows(scores.preset),
         ("images", number(len(images))),
         ("scored images", number(len(ranked))),
         ("scored instances", number(len(scores.instances))),

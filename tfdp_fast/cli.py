@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from tfdp_fast._arguments import build_parser
 from tfdp_fast.errors import DataError, OptionError, OutputError, TfdpError
@@ -32,13 +32,15 @@ WITHOUT_INSTANCE = (
 )
 
 OK, WITH_PROBLEMS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DIFFERENT = 1
+"""What ``compare`` says, as ``diff`` and ``cmp`` do."""
 
 # ---- verbs ----
 
 
 def _version_or_usage(arguments: argparse.Namespace) -> int:
     if not arguments.version:
-        arguments.parser.error("say what to do: prune, score, demo, warmup or completion")
+        arguments.parser.error("say what to do: prune, score, compare, demo, warmup or completion")
     from tfdp_fast._versions import version_report
 
     _show(version_report(), arguments)
@@ -67,12 +69,11 @@ def _prune(arguments: argparse.Namespace) -> int:
             pruned = prune(
                 _source(arguments),
                 _standard_output() if to_stdout else arguments.output,
-                rate=arguments.rate,
-                keep=arguments.keep if isinstance(arguments.keep, Fraction) else None,
-                k=arguments.keep if isinstance(arguments.keep, int) else arguments.k,
+                **_how_many(arguments),
                 of=arguments.of,
                 variant=arguments.variant,
                 polygons=arguments.polygons,
+                preset=arguments.preset,
                 on_error=arguments.on_error,
                 images=arguments.images,
                 copy_images=arguments.copy_images,
@@ -134,6 +135,7 @@ def _score(arguments: argparse.Namespace) -> int:
             _source(arguments),
             arguments.variant,
             polygons=arguments.polygons,
+            preset=arguments.preset,
             on_error=arguments.on_error,
             threads=arguments.threads,
             progress=progress,
@@ -161,6 +163,21 @@ def _check_output(output: str | Path, source: str) -> None:
     except OSError:  # the reader will say so
         return
     refuse_to_overwrite(output, there)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from tfdp_fast._reports_compare import compare_report
+    from tfdp_fast.comparing import compare
+
+    comparison = compare(
+        arguments.a,
+        arguments.b,
+        **_how_many(arguments),
+        tolerance=arguments.tolerance,
+        top=arguments.top,
+    )
+    _show(compare_report(comparison), arguments)
+    return OK if comparison.same else DIFFERENT
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -212,7 +229,8 @@ def _completion(arguments: argparse.Namespace) -> int:
 
     from tfdp_fast._console import Report
 
-    completions = {"ANNOTATIONS": shtab.FILE, "FILE": shtab.FILE, "FOLDER": shtab.DIRECTORY}
+    files = dict.fromkeys(("ANNOTATIONS", "A", "B", "FILE"), shtab.FILE)
+    completions = files | {"FOLDER": shtab.DIRECTORY}
     script = shtab.complete(build_parser(completions), arguments.shell)
     if arguments.json:
         _show(Report("", {"shell": arguments.shell, "script": script}, []), arguments)
@@ -231,6 +249,16 @@ def _source(arguments: argparse.Namespace) -> str | bytes:
         return sys.stdin.buffer.read()
     except OSError as error:
         raise DataError(STANDARD_INPUT, None, f"cannot be read: {error.strerror}") from error
+
+
+def _how_many(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of `select`: --keep is a share or a number."""
+    kept = arguments.keep
+    return {
+        "rate": arguments.rate,
+        "keep": kept if isinstance(kept, Fraction) else None,
+        "k": kept if isinstance(kept, int) else arguments.k,
+    }
 
 
 def _opening(arguments: argparse.Namespace) -> Opening:
@@ -259,6 +287,7 @@ VERBS: dict[str | None, Callable[[argparse.Namespace], int]] = {
     None: _version_or_usage,
     "prune": _prune,
     "score": _score,
+    "compare": _compare,
     "demo": _demo,
     "warmup": _warmup,
     "completion": _completion,

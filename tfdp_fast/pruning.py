@@ -22,6 +22,7 @@ from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats.dataset import Dataset, ImageProblem, OnError, OnProgress, Problem
 from tfdp_fast.formats.opening import Opening, open_dataset
 from tfdp_fast.masks import Polygons
+from tfdp_fast.presets import PresetName, polygons_under
 from tfdp_fast.recording import Options, Outcome, Record, load_record, outcome_of, record_of
 from tfdp_fast.scoring import SUMS, Scores, Variant, check_options, score_dataset
 from tfdp_fast.selection import Of, Subset, check_share, select
@@ -116,7 +117,8 @@ def prune(
     k: int | None = None,
     of: Of = "scored",
     variant: Variant = "tfdp",
-    polygons: Polygons = "coco",
+    polygons: Polygons | None = None,
+    preset: PresetName | None = None,
     on_error: OnError = "raise",
     images: str | os.PathLike[str] | None = None,
     copy_images: str | os.PathLike[str] | None = None,
@@ -140,7 +142,7 @@ def prune(
         Where the subset goes. Beside a binary file, or what is no regular file, no others are written.
     rate, keep, k, of
         How many images to keep, and of which; see `select`.
-    variant, polygons, threads, progress, **opening
+    variant, polygons, preset, threads, progress, **opening
         How to score; see `score`.
     on_error : {"raise", "skip"}
         What to do with an annotation that cannot be used: raise, or set it aside. Those that are set aside
@@ -181,15 +183,18 @@ def prune(
     >>> json.loads(output.getvalue())["images"]
     [{'id': 2, 'height': 10, 'width': 10}]
     """
-    check_options(variant, polygons, on_error)
+    check_options(variant, polygons, on_error, preset)
     share: dict[str, Any] = {"rate": rate, "keep": keep, "k": k}
-    check_share(**share, of=of)
-    options = Options.of_arguments(share, of=of, variant=variant, polygons=polygons)
+    check_share(**share, of=of, preset=preset)
     gathering = _Gathering.of(images, copy_images, link_images)
     threads = resolve_threads(threads)
     beside = _beside(destination)
     with timed("read"), importing(SUMS, threads):
-        dataset = open_dataset(source, on_error=on_error, fingerprint=beside is not None, **opening)
+        dataset = open_dataset(
+            source, on_error=on_error, fingerprint=beside is not None, preset=preset, **opening
+        )
+    polygons = polygons_under(dataset.options.preset, polygons)
+    options = Options.of_arguments(share, of=of, variant=variant, polygons=polygons)
     return _prune(dataset, destination, beside, options, gathering, threads, progress, None)
 
 

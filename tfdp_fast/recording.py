@@ -19,6 +19,7 @@ from tfdp_fast.errors import DataError
 from tfdp_fast.formats._files import read_whole
 from tfdp_fast.formats.dataset import Dataset, Difficult, Fingerprint, OnError
 from tfdp_fast.masks import Polygons
+from tfdp_fast.presets import PresetName
 from tfdp_fast.scoring import Scores, Variant, scale_invariant
 from tfdp_fast.selection import Of, Subset
 from tfdp_fast.totals import ClassTotals
@@ -35,7 +36,7 @@ class SourceRecord(msgspec.Struct, frozen=True):
         Relative to the folder of the record; None if it was no file or folder.
     format : str
         Of the data set.
-    split, difficult, image_size, on_error
+    split, difficult, image_size, on_error, preset
         How it was opened; see `open_dataset`.
     fingerprint : Fingerprint or None
         What its annotation files held.
@@ -48,10 +49,11 @@ class SourceRecord(msgspec.Struct, frozen=True):
     image_size: tuple[int, int] | dict[str, tuple[int, int]] | None
     on_error: OnError
     fingerprint: Fingerprint | None
+    preset: PresetName | None = None
 
     def opening(self) -> dict[str, Any]:
         """As arguments of `open_dataset`."""
-        names = ("format", "split", "difficult", "image_size", "on_error")
+        names = ("format", "split", "difficult", "image_size", "on_error", "preset")
         return {name: getattr(self, name) for name in names}
 
 
@@ -155,6 +157,7 @@ def record_of(
         image_size=dict(size) if isinstance(size, Mapping) else size,
         on_error=dataset.on_error,
         fingerprint=dataset.fingerprint(),
+        preset=opened.preset,
     )
     names = {what: _relative(path, folder) for what, path in outputs.items()}
     return Record(source=source, options=options, outcome=outcome, outputs=names, versions=_versions())

@@ -16,6 +16,7 @@ from tfdp_fast.errors import OptionError
 from tfdp_fast.formats.dataset import Dataset, Names, OnError, OnProgress, Problem
 from tfdp_fast.formats.opening import Opening, open_dataset
 from tfdp_fast.masks import Polygons
+from tfdp_fast.presets import AppliedPreset, PresetName, apply_preset, check_preset, polygons_under
 from tfdp_fast.status import Status
 from tfdp_fast.tables import ClassTable, ImageTable, InstanceTable
 from tfdp_fast.totals import ClassTotals, Shape
@@ -72,6 +73,8 @@ class Scores:
         How many annotations are crowd regions, and how many are marked ``ignore``.
     problems : list of Problem
         Annotations that were set aside (``on_error="skip"``).
+    preset : AppliedPreset or None
+        What the preset that was asked for has left of the data set. `select` goes by it.
     """
 
     images: ImageTable
@@ -82,13 +85,15 @@ class Scores:
     crowd: int = 0
     ignored: int = 0
     problems: list[Problem] = field(default_factory=list)
+    preset: AppliedPreset | None = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a file whose suffix says how.
 
         ``.parquet`` (a row per image, its instances nested; needs the extra ``parquet``) and ``.npz`` hold
         everything and come back bit for bit. ``.csv`` holds the images; ``.json`` is the form of the paper's
-        authors, ``{"<image id>": score}`` with positive scores only.
+        authors, ``{"<image id>": score}`` with positive scores only. Neither of these says which preset it
+        was.
 
         Raises
         ------
@@ -127,7 +132,8 @@ def score(
     source: Any,
     variant: Variant = "tfdp",
     *,
-    polygons: Polygons = "coco",
+    polygons: Polygons | None = None,
+    preset: PresetName | None = None,
     on_error: OnError = "raise",
     threads: int | None = None,
     progress: OnProgress | None = None,
@@ -144,8 +150,11 @@ def score(
         A data set of any format; see `open_dataset`. Objects are not changed.
     variant : {"tfdp", "scs", "si", "cb"}
         The method (Eq. 13), or one of its ablations.
-    polygons : {"coco", "opencv"}
-        How a polygon becomes a mask.
+    polygons : {"coco", "opencv"}, optional
+        How a polygon becomes a mask: ``"coco"``, if no preset says otherwise.
+    preset : {"official"}, optional
+        Count what the code of the paper's authors counts: annotations and images pass their filters, and
+        polygons are filled as OpenCV does. See docs/official.md.
     on_error : {"raise", "skip"}
         What to do with an annotation that cannot be used: raise, or set it aside in ``Scores.problems``.
     threads : int or None
@@ -180,43 +189,51 @@ def score(
     >>> scores.images.score, scores.classes.total
     (array([1.]), array([1.12837917]))
     """
-    check_options(variant, polygons, on_error)
+    check_options(variant, polygons, on_error, preset)
     threads = resolve_threads(threads)
     with timed("read"), importing(SUMS, threads):
-        dataset = open_dataset(source, on_error=on_error, **opening)
+        dataset = open_dataset(source, on_error=on_error, preset=preset, **opening)
     return score_dataset(dataset, variant, polygons=polygons, threads=threads, progress=progress)
 
 
-def check_options(variant: str, polygons: str, on_error: str) -> None:
+def check_options(
+    variant: str, polygons: Polygons | None, on_error: str, preset: PresetName | None = None
+) -> None:
     """Raise OptionError for what `score` would refuse, before anything is read."""
     if variant not in get_args(Variant):
         raise OptionError(f"variant must be 'tfdp', 'scs', 'si' or 'cb', got {variant!r}")
     if on_error not in get_args(OnError):
         raise OptionError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
-    fill_convention(polygons)
+    check_preset(preset)
+    fill_convention(polygons_under(preset, polygons))
 
 
 def score_dataset(
     dataset: Dataset,
     variant: Variant,
     *,
-    polygons: Polygons,
+    polygons: Polygons | None,
     threads: int,
     progress: OnProgress | None,
 ) -> Scores:
-    """Score a data set that has been opened; see `score`."""
+    """Score a data set that has been opened, by the preset that it was opened with; see `score`."""
+    polygons = polygons_under(dataset.options.preset, polygons)
     with timed("measured"):
         counts, statuses = dataset.measure(fill_convention(polygons), threads=threads, progress=progress)
     good = statuses == Status.OK
     problems = [dataset.problem_at(int(i), Status(statuses[i])) for i in np.flatnonzero(~good)]
-    scored = good & ~dataset.crowd
+    counted, preset = good, None
+    if dataset.options.preset is not None:
+        keep, preset = apply_preset(dataset, good)
+        counted = good & keep[dataset.image_index]
+    scored = counted & ~dataset.crowd
     measured = BoundaryCounts.from_array(counts[scored])
     with timed(f"scored {len(measured):,} instances"):
         instances, classes, image_scores = _score_instances(dataset, scored, measured, variant)
     images = ImageTable(
         id=dataset.image_ids,
         file_name=_name_column(dataset.file_names),
-        annotations=np.bincount(dataset.image_index[good], minlength=len(dataset.image_ids)),
+        annotations=np.bincount(dataset.image_index[counted], minlength=len(dataset.image_ids)),
         instances=np.bincount(dataset.image_index[scored], minlength=len(dataset.image_ids)),
         score=image_scores,
     )
@@ -226,9 +243,10 @@ def score_dataset(
         classes=classes,
         variant=variant,
         polygons=polygons,
-        crowd=int(np.count_nonzero(dataset.crowd & good)),
+        crowd=int(np.count_nonzero(dataset.crowd & counted)),
         ignored=dataset.ignored,
         problems=sorted([*dataset.problems, *problems], key=lambda problem: problem.row),
+        preset=preset,
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast._numbers import is_number
 from tfdp_fast.errors import OptionError
+from tfdp_fast.presets import AppliedPreset, PresetName
 from tfdp_fast.scoring import Scores
 from tfdp_fast.tables import Ids, ImageTable
 
@@ -43,7 +44,9 @@ class Subset:
     candidates : int
         N, the number of images that the rate refers to.
     of : str
-        Which these are.
+        Which these are; the name of the preset, if the scores come from one.
+    reckoning : str or None
+        How a preset came from a share to the number of images.
     """
 
     image_ids: Ids
@@ -51,7 +54,8 @@ class Subset:
     dropped_ids: Ids
     keep: NDArray[np.bool_]
     candidates: int
-    of: Of
+    of: Of | PresetName
+    reckoning: str | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -69,7 +73,13 @@ class Subset:
     @property
     def sha256(self) -> str:
         """SHA-256 in hex of the kept ids, ascending, joined with commas: equal for equal subsets."""
-        return hashlib.sha256(",".join(map(str, np.sort(self.image_ids).tolist())).encode()).hexdigest()
+        return hash_of_ids(self.image_ids)
+
+
+def hash_of_ids(ids: Ids) -> str:
+    """SHA-256 in hex of ids, ascending, joined with commas."""
+    text = ",".join(map(str, np.sort(ids).tolist()))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def select(
@@ -85,6 +95,10 @@ def select(
     Exactly one of `rate`, `keep` and `k` says how many. Shares are taken as the decimal numbers that they are
     written as, and the number of images to keep is rounded to the nearest whole one, halves up: ``rate=0.3``
     of 1,463 images keeps 1,024. Images of equal score are ranked in data-set order.
+
+    If the scores come from a preset, a share refers to the images that it keeps, and only those of a positive
+    score are ranked. For COCO, Cityscapes and VOC, at the rates that the authors report, their numbers of
+    images are taken. A share never asks for more images than are ranked.
 
     Parameters
     ----------
@@ -124,24 +138,32 @@ def select(
     >>> subset.image_ids, subset.dropped_ids
     (array([2]), array([4]))
     """
-    share = check_share(rate=rate, keep=keep, k=k, of=of)
-    candidate = _candidates(scores.images, of)
-    n = int(np.count_nonzero(candidate))
-    count = _number_to_keep(share, n, of)
-    positions = np.flatnonzero(candidate)
-    best_first = positions[np.argsort(-scores.images.score[positions], kind="stable")]
-    mask = np.zeros(len(candidate), np.bool_)
+    images, preset = scores.images, scores.preset
+    name = None if preset is None else preset.name
+    share = check_share(rate=rate, keep=keep, k=k, of=of, preset=name)
+    positions = np.flatnonzero(_candidates(images, of) if preset is None else images.score > 0)
+    n = len(positions) if preset is None else preset.images
+    count, reckoning = _number_to_keep(share, len(positions), of, preset)
+    best_first = positions[np.argsort(-images.score[positions], kind="stable")]
+    mask = np.zeros(len(images), np.bool_)
     mask[best_first[:count]] = True
-    ids = scores.images.id
-    return Subset(ids[mask], ids[best_first[:count]], ids[~mask], mask, n, of)
+    ids = images.id
+    return Subset(ids[mask], ids[best_first[:count]], ids[~mask], mask, n, name or of, reckoning)
 
 
 def check_share(
-    *, rate: float | Fraction | None, keep: float | Fraction | None, k: int | None, of: str
+    *,
+    rate: float | Fraction | None,
+    keep: float | Fraction | None,
+    k: int | None,
+    of: str,
+    preset: PresetName | None = None,
 ) -> Fraction | int:
     """Check the options of `select` before anything is read: the exact share, or the number, to keep."""
     if of not in get_args(Of):
         raise OptionError(f"of must be 'scored', 'annotated' or 'all', got {of!r}")
+    if preset is not None and of != "scored":
+        raise OptionError(f"the preset {preset!r} says which images there are to select: of={of!r} is not it")
     if sum(option is not None for option in (rate, keep, k)) != 1:
         raise OptionError("say how many images to keep: one of rate, keep and k")
     if k is not None:
@@ -159,12 +181,21 @@ def check_share(
     return kept
 
 
-def _number_to_keep(share: Fraction | int, n: int, of: str) -> int:
-    if isinstance(share, Fraction):
-        return math.floor(n * share + Fraction(1, 2))
-    if share > n:
-        raise OptionError(f"{share} images cannot be kept: {n} are {of}")
-    return share
+def _number_to_keep(
+    share: Fraction | int, ranked: int, of: str, preset: AppliedPreset | None
+) -> tuple[int, str | None]:
+    """How many of the images that are ranked, and under a preset why so many."""
+    if isinstance(share, int):
+        if share > ranked:
+            what = of if preset is None else "of a positive score"
+            raise OptionError(f"{share} images cannot be kept: {ranked} are {what}")
+        return share, None
+    if preset is None:
+        return math.floor(ranked * share + Fraction(1, 2)), None
+    k, reckoning = preset.number_to_keep(share)
+    if k > ranked:
+        return ranked, f"all of a positive score, as {k:,} are not there ({reckoning})"
+    return k, reckoning
 
 
 def _exact(name: str, value: Any) -> Fraction:

@@ -75,8 +75,9 @@ class ImageTable(Table):
     ----------
     id : int64 or text [I]
         Image ids.
-    file_name : object [I]
-        File names (``str``), None where the source has none.
+    file_name : object or text [I]
+        File names (``str``), None where the source has none. Text where all have one and there may be
+        millions of them.
     annotations : int64 [I]
         Annotations of the image, crowd regions included; -1 if not known.
     instances : int64 [I]
@@ -86,7 +87,7 @@ class ImageTable(Table):
     """
 
     id: Ids
-    file_name: NDArray[np.object_]
+    file_name: NDArray[Any]
     annotations: NDArray[np.int64]
     instances: NDArray[np.int64]
     score: NDArray[np.float64]

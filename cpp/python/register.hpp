@@ -9,5 +9,6 @@ void register_labels(py::module_& m);
 void register_segmentations(py::module_& m);
 void register_measuring(py::module_& m);
 void register_coco(py::module_& m);
+void register_files(py::module_& m);
 
 }  // namespace tfdp::python

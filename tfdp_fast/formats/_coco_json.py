@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tfdp_fast import _core
 from tfdp_fast._core import SegmentationBatch
 from tfdp_fast.errors import DataError
+from tfdp_fast.formats._coco_boxes import Boxes, boxes_in_text
 from tfdp_fast.formats._coco_columns import AnnotationColumns, CategoryColumns, ImageColumns, Lists
 from tfdp_fast.formats._coco_records import (
     ANNOTATION,
@@ -52,7 +53,7 @@ class _Top(msgspec.Struct, gc=False):
 _TOP = msgspec.json.Decoder(_Top)
 _LAYOUT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _PIECES = msgspec.json.Decoder(list[msgspec.Raw])
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MESSAGE = re.compile(r"(?:JSON is malformed: )?(.*?)(?: \(byte (\d+)\))?$")
 _KEY = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*')
 # Two searches for plain words are ten times as fast as one for either. A key is no such word.
@@ -108,6 +109,12 @@ class JsonText:
             self.let_go(int(spans[0, 0]), int(spans[-1, 1]))
         return batch
 
+    def boxes(self, rows: NDArray[np.int64]) -> Boxes:
+        """What the annotations at some rows state of their boxes and areas."""
+        [records] = self.record_spans(ANNOTATION.list_name)
+        spans = records[rows]
+        return self._readable(lambda text: boxes_in_text(text, self.text, spans, self.let_go))
+
     def record_spans(self, *list_names: str) -> list[Spans]:
         """The spans of all records of some lists: int64 [n, 2] each."""
         if self._records is not None:
@@ -131,7 +138,7 @@ class JsonText:
             if not self._nonfinite:
                 try:
                     return read(self.text)
-                except _MALFORMED as error:
+                except MALFORMED as error:
                     problem = self._malformed(error)
                 if (masked := nonfinite_masked(self.text)) is None:
                     raise problem()
@@ -140,7 +147,7 @@ class JsonText:
                 masked = nonfinite_masked(self.text)
             try:
                 return read(self.text if masked is None else masked)
-            except _MALFORMED as error:
+            except MALFORMED as error:
                 problem = self._malformed(error)
             raise problem()
 
@@ -260,20 +267,36 @@ class JsonText:
             at = end
 
     def _malformed(self, error: Exception) -> Callable[[], DataError]:
-        """Say where the text is not JSON. The error itself would keep alive what failed."""
-        if isinstance(error, RecursionError):
-            return lambda: DataError(self.name, None, "is nested too deeply")
-        if isinstance(error, UnicodeDecodeError):
-            return lambda: self._not_json("invalid UTF-8", _invalid_utf8(self.text))
-        match = _MESSAGE.match(str(error))
-        reason, position = match.groups() if match else (str(error), None)
-        if position is None:
-            return lambda: self._not_json("it ends too early", len(self.text))
-        return lambda: self._not_json(reason, int(position))
+        reason = why_malformed(self.text, error, self._mark)
+        return lambda: DataError(self.name, None, reason())
 
-    def _not_json(self, reason: str, position: int) -> DataError:
-        line = 1 + sum(bytes(block).count(b"\n") for block in _blocks(self.text[:position]))
-        return DataError(self.name, None, f"not JSON: {reason} at byte {position + self._mark}, line {line}")
+
+def why_malformed(text: memoryview, error: Exception, skipped: int = 0) -> Callable[[], str]:
+    """Why a text is not JSON, and where. The error itself would keep alive what failed.
+
+    Parameters
+    ----------
+    text : memoryview
+        The text.
+    error : Exception
+        One of `MALFORMED`.
+    skipped : int
+        Bytes of a mark before the text.
+    """
+    if isinstance(error, RecursionError):
+        return lambda: "is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return lambda: _not_json(text, "invalid UTF-8", _invalid_utf8(text), skipped)
+    match = _MESSAGE.match(str(error))
+    reason, position = match.groups() if match else (str(error), None)
+    if position is None:
+        return lambda: _not_json(text, "it ends too early", len(text), skipped)
+    return lambda: _not_json(text, reason, int(position), skipped)
+
+
+def _not_json(text: memoryview, reason: str, position: int, skipped: int) -> str:
+    line = 1 + sum(bytes(block).count(b"\n") for block in _blocks(text[:position]))
+    return f"not JSON: {reason} at byte {position + skipped}, line {line}"
 
 
 def nonfinite_masked(text: memoryview) -> bytearray | None:

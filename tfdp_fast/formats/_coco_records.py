@@ -83,7 +83,7 @@ def _is_text(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Key:
-    """A key of a record: what it may hold."""
+    """A key of a record: whether a value is what it holds, and what that is."""
 
     name: str
     holds: Callable[[Any], bool]
@@ -95,29 +95,34 @@ class Key:
         return f'"{self.name}" is {shown(value)}, not {self.what}'
 
 
-def _id_key(name: str) -> Key:
-    return Key(name, _is_id, "a whole number or text")
+def id_key(name: str, *, needed: bool = True) -> Key:
+    """A key that holds an id."""
+    return Key(name, _is_id, "a whole number or text", needed)
 
 
-def _side_key(name: str) -> Key:
+def side_key(name: str) -> Key:
+    """A key that holds a height or a width."""
     return Key(name, _is_side, f"a whole number from 0 to {max_side}")
 
 
-def _flag_key(name: str) -> Key:
+def flag_key(name: str) -> Key:
+    """A key that may hold a flag."""
     return Key(name, _is_flag, "true, false or a number", needed=False)
 
 
-def _text_key(name: str) -> Key:
+def text_key(name: str) -> Key:
+    """A key that may hold text."""
     return Key(name, _is_text, "text", needed=False)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One of the three lists."""
+    """A kind of records: one of the three lists, or what another format has instead."""
 
     list_name: str
     record_name: str
     keys: tuple[Key, ...]
+    id_name: str = "id"
 
     def name_of(self, record_id: int | str) -> str:
         """The name of a record in messages, always a single line."""
@@ -132,7 +137,7 @@ class Kind:
         """What is wrong with a record that is not of this kind's type; `otherwise` if it cannot be seen."""
         if not isinstance(record, Mapping):
             return Problem(self.place(row), f"is {shown(record)}, not an object", row)
-        record_id = plain(record.get("id"))
+        record_id = plain(record.get(self.id_name))
         name = self.name_of(record_id) if _is_id(record_id) else self.place(row)
         for key in self.keys:
             if key.name not in record:
@@ -152,20 +157,20 @@ class Kind:
 IMAGE = Kind(
     "images",
     "image",
-    (_id_key("id"), _side_key("height"), _side_key("width"), _text_key("file_name"), _text_key("coco_url")),
+    (id_key("id"), side_key("height"), side_key("width"), text_key("file_name"), text_key("coco_url")),
 )
-CATEGORY = Kind("categories", "category", (_id_key("id"), _text_key("name")))
-_SEGMENTATION = Key("segmentation", lambda _: True, "anything")
+CATEGORY = Kind("categories", "category", (id_key("id"), text_key("name")))
+SEGMENTATION = Key("segmentation", lambda _: True, "anything")
 ANNOTATION = Kind(
     "annotations",
     "annotation",
     (
-        _id_key("id"),
-        _id_key("image_id"),
-        _id_key("category_id"),
-        _SEGMENTATION,
-        _flag_key("iscrowd"),
-        _flag_key("ignore"),
+        id_key("id"),
+        id_key("image_id"),
+        id_key("category_id"),
+        SEGMENTATION,
+        flag_key("iscrowd"),
+        flag_key("ignore"),
     ),
 )
 LISTS = tuple(kind.list_name for kind in (IMAGE, ANNOTATION, CATEGORY))
@@ -280,7 +285,7 @@ def flag_column(name: str, flags: list[Any]) -> tuple[NDArray[np.bool_], list[tu
     """
     unfit: list[tuple[int, str]] = []
     if float in set(map(type, flags)):
-        key = _flag_key(name)
+        key = flag_key(name)
         unfit = [(i, key.reason(flag)) for i, flag in enumerate(flags) if not key.holds(flag)]
     return np.fromiter(map(bool, flags), np.bool_, len(flags)), unfit
 

@@ -61,12 +61,8 @@ class Sieve:
         return ids
 
     def look_up(self, key: str, wanted: IdColumn, ids: IdColumn) -> NDArray[np.int64]:
-        """The positions of the records that are referred to, [R]; -1 where there is none."""
-        if isinstance(wanted, np.ndarray) and isinstance(ids, np.ndarray):
-            found = _positions(wanted, ids)
-        else:
-            index = {record_id: position for position, record_id in enumerate(_as_list(ids))}
-            found = np.fromiter(map(index.get, _as_list(wanted), repeat(-1)), np.int64, len(wanted))
+        """The positions of the records that are referred to, [R]; that there is none is a fault."""
+        found = positions(wanted, ids)
         self.set_aside(
             (position, f"{key} {shown(_python(wanted[position]))} does not exist")
             for position in np.flatnonzero(found < 0).tolist()
@@ -82,6 +78,14 @@ class Sieve:
         if self._stop:
             raise DataError(self._source, problem.record, problem.reason)
         self.problems.append(problem)
+
+
+def positions(wanted: IdColumn, ids: IdColumn) -> NDArray[np.int64]:
+    """Where each of the wanted ids stands among all ids, which are distinct; -1 where it does not."""
+    if isinstance(wanted, np.ndarray) and isinstance(ids, np.ndarray):
+        return _positions_of_numbers(wanted, ids)
+    index = {record_id: position for position, record_id in enumerate(_as_list(ids))}
+    return np.fromiter(map(index.get, _as_list(wanted), repeat(-1)), np.int64, len(wanted))
 
 
 def _as_list(ids: IdColumn) -> list[Any]:
@@ -116,8 +120,7 @@ def _repeats_of_any_kind(ids: list[int | str], good: NDArray[np.bool_]) -> Itera
             yield position, before
 
 
-def _positions(wanted: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each of the wanted ids stands among all ids, which are distinct; -1 where it does not."""
+def _positions_of_numbers(wanted: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
     if not len(ids):
         return np.full(len(wanted), -1)
     lowest, highest = int(ids.min()), int(ids.max())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tfdp_fast._core import SegmentationBatch
 from tfdp_fast._output import Outputs, refuse_to_overwrite
 from tfdp_fast.errors import DataError
+from tfdp_fast.formats._coco_boxes import Boxes, box_of
 from tfdp_fast.formats._coco_columns import AnnotationColumns, CategoryColumns, ImageColumns, Lists
 from tfdp_fast.formats._coco_json import JsonText
 from tfdp_fast.formats._coco_records import (
@@ -51,6 +52,9 @@ class Source(Protocol):
     def segmentations(self, records: NDArray[np.int64], sizes: NDArray[np.int32]) -> SegmentationBatch:
         """Read the segmentations of some of the annotations that `read` returned."""
 
+    def boxes(self, rows: NDArray[np.int64]) -> Boxes:
+        """Read the boxes and areas of the annotations at some rows that `read` returned."""
+
     def stored(self) -> Iterable[bytes | memoryview] | None:
         """The bytes of the file as it is stored; None if there is none."""
 
@@ -78,6 +82,10 @@ class JsonSource:
         """Read the segmentations of some of the annotations that `read` returned."""
         self._check_unchanged()
         return self._json.batch(records, sizes)
+
+    def boxes(self, rows: NDArray[np.int64]) -> Boxes:
+        """Read the boxes and areas of the annotations at some rows that `read` returned."""
+        return self._json.boxes(rows)
 
     def stored(self) -> Iterable[bytes | memoryview] | None:
         """The bytes of the file as it is stored, or of the text."""
@@ -152,6 +160,11 @@ class ObjectSource:
     def segmentations(self, records: NDArray[np.int64], sizes: NDArray[np.int32]) -> SegmentationBatch:
         """Read the segmentations of some of the annotations that `read` returned."""
         return SegmentationBatch.from_objects([self._segmentations[i] for i in records.tolist()], sizes)
+
+    def boxes(self, rows: NDArray[np.int64]) -> Boxes:
+        """Read the boxes and areas of the annotations at some rows that `read` returned."""
+        records = self._dataset[ANNOTATION.list_name]
+        return Boxes.of(box_of(records[row]) for row in rows.tolist())
 
     def stored(self) -> None:
         """None: objects are no file."""

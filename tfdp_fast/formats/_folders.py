@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,3 +52,20 @@ def _files_below(
             yield from _files_below(f"{folder}/{name}", f"{prefix}{name}/", wanted, [*above, here])
         elif wanted(name):
             yield prefix + name
+
+
+def folders_in(folder: Path) -> list[str]:
+    """The names of the folders in a folder, ascending; DataError if it cannot be read."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(entry.name for entry in found if entry.is_dir())
+    except OSError as error:
+        raise DataError(str(folder), None, f"cannot be read: {error.strerror}") from error
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder by that name, as far as one can see: folders above may be closed to us."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False

@@ -57,15 +57,18 @@ class ListHash:
 
     def __init__(self) -> None:
         self._files = self._size = 0
+        self._last = hashlib.sha256().hexdigest()
         self._lines = hashlib.sha256()
 
     def add(self, name: str, size: int, sha256: str) -> None:
         """Take in the next file, by its path relative to the data set."""
         self._files += 1
         self._size += size
+        self._last = sha256
         self._lines.update(f"{sha256}  {name}\n".encode("utf-8", "surrogateescape"))
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Of what has been taken in so far."""
-        return Fingerprint(self._files, self._size, self._lines.hexdigest())
+        """Of what has been taken in so far; of one file, its own."""
+        found = self._lines.hexdigest() if self._files > 1 else self._last
+        return Fingerprint(self._files, self._size, found)

@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from tfdp_fast import __version__
 from tfdp_fast.formats.dataset import Problem
+from tfdp_fast.presets import AppliedPreset
 from tfdp_fast.scoring import Scores
 from tfdp_fast.tables import ClassTable, Ids, ImageTable, InstanceTable
 
-FORMAT = 1
-"""Of ``.parquet`` and ``.npz``; raised when an older version could not read what this one writes."""
+FORMAT, FORMAT_WITH_PRESET = 1, 2
+"""Of ``.parquet`` and ``.npz``; raised when an older version could not read what this one writes.
+
+One that knows no presets would select other images, and must not read scores that come from one.
+"""
 
 
 class Unreadable(Exception):
@@ -25,7 +29,7 @@ class Unreadable(Exception):
 
 
 def about_scores(scores: Scores) -> dict[str, Any]:
-    return {
+    about = {
         "format": FORMAT,
         "version": __version__,
         "variant": scores.variant,
@@ -34,16 +38,21 @@ def about_scores(scores: Scores) -> dict[str, Any]:
         "ignored": scores.ignored,
         "problems": [asdict(problem) for problem in scores.problems],
     }
+    if scores.preset is not None:
+        about |= {"format": FORMAT_WITH_PRESET, "preset": asdict(scores.preset)}
+    return about
 
 
 def about_of(text: str) -> dict[str, Any]:
     try:
         about = json.loads(text)
-        if about["format"] == FORMAT:
+        if about["format"] in {FORMAT, FORMAT_WITH_PRESET}:
             return dict(about)
     except (ValueError, TypeError, KeyError) as error:
         raise Unreadable("is no file of scores of this package") from error
-    raise Unreadable(f"is of format {about['format']}, and this version reads format {FORMAT}")
+    raise Unreadable(
+        f"is of format {about['format']}, and this version reads formats up to {FORMAT_WITH_PRESET}"
+    )
 
 
 def scores_about(
@@ -59,6 +68,7 @@ def scores_about(
             about["crowd"],
             about["ignored"],
             [Problem(**problem) for problem in about["problems"]],
+            AppliedPreset(**about["preset"]) if about["format"] == FORMAT_WITH_PRESET else None,
         )
     except (KeyError, TypeError) as error:
         raise Unreadable(f"is no file of scores of this package: {error}") from error

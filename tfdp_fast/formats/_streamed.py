@@ -43,7 +43,7 @@ class Chunk:
     Attributes
     ----------
     image_ids : int64 or text [n]
-        Image ids.
+        Image ids. These and others may be objects where there are both numbers and text: an error in the end.
     image_sizes : int32 [n, 2]
         Height and width.
     file_names : list of str or None, or text [n]

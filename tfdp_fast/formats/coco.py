@@ -13,23 +13,32 @@ from tfdp_fast._core import SegmentationBatch
 from tfdp_fast._output import Outputs, check_output
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats._coco_columns import CategoryColumns, ImageColumns, Lists
+from tfdp_fast.formats._coco_preset import filtered
 from tfdp_fast.formats._coco_records import ANNOTATION, CATEGORY, IMAGE
-from tfdp_fast.formats._coco_sieve import Sieve
+from tfdp_fast.formats._coco_sieve import Sieve, positions
 from tfdp_fast.formats._coco_sources import JsonSource, ObjectSource, Source, open_path
 from tfdp_fast.formats._hashing import FileHash
 from tfdp_fast.formats._listed import ListedDataset
 from tfdp_fast.formats.dataset import Dataset, Fingerprint, OnError, OpenOptions
+from tfdp_fast.presets import PresetName
 
 __all__ = ["open_coco", "read_coco"]
 
 
 def open_coco(source: Any, options: OpenOptions) -> Dataset:
     """Open a data set in COCO's or LVIS's form; see `read_coco`."""
-    return read_coco(source, on_error=options.on_error, fingerprint=options.fingerprint)
+    return read_coco(
+        source, on_error=options.on_error, fingerprint=options.fingerprint, preset=options.preset
+    )
 
 
 def read_coco(
-    source: Any, *, on_error: OnError = "raise", name: str | None = None, fingerprint: bool = False
+    source: Any,
+    *,
+    on_error: OnError = "raise",
+    name: str | None = None,
+    fingerprint: bool = False,
+    preset: PresetName | None = None,
 ) -> ListedDataset:
     """Read a data set in COCO's or LVIS's form.
 
@@ -54,6 +63,9 @@ def read_coco(
         What the source is called in messages, if not by its path.
     fingerprint : bool
         Whether to hash what is read.
+    preset : {"official"}, optional
+        Whose rules say which annotations count. Their ``bbox`` and ``area`` are read then; those of an image
+        or category that does not exist do not count, and are no fault.
 
     Returns
     -------
@@ -82,7 +94,7 @@ def read_coco(
     """
     if on_error not in ("raise", "skip"):
         raise OptionError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
-    return _CocoDataset(_open(source, name), on_error, fingerprint)
+    return _CocoDataset(_open(source, name), on_error, fingerprint, preset)
 
 
 def _open(source: Any, name: str | None) -> Source:
@@ -105,7 +117,9 @@ class _CocoDataset(ListedDataset):
 
     format = "coco"
 
-    def __init__(self, source: Source, on_error: OnError, fingerprint: bool) -> None:
+    def __init__(
+        self, source: Source, on_error: OnError, fingerprint: bool, preset: PresetName | None
+    ) -> None:
         self._source = source
         self.source = source.name
         self.on_error = on_error
@@ -119,7 +133,7 @@ class _CocoDataset(ListedDataset):
             self._fingerprint = hashed.fingerprint
         self._read_images(lists.images)
         self._read_categories(lists.categories)
-        self._read_annotations(lists, on_error)
+        self._read_annotations(lists, on_error, preset)
 
     def segmentations(self, positions: NDArray[np.int64]) -> SegmentationBatch:
         """Read the segmentations of the annotations at some positions, 0 <= position < A."""
@@ -156,19 +170,35 @@ class _CocoDataset(ListedDataset):
         self.category_ids = Sieve(self.source, CATEGORY, categories, "raise").ids()
         self.category_names = categories.names
 
-    def _read_annotations(self, lists: Lists, on_error: OnError) -> None:
+    def _read_annotations(self, lists: Lists, on_error: OnError, preset: PresetName | None) -> None:
         columns = lists.annotations
         sieve = Sieve(self.source, ANNOTATION, columns, on_error)
         ids = sieve.ids()
-        image_index = sieve.look_up("image_id", columns.image_ids, lists.images.ids)
-        category_index = sieve.look_up("category_id", columns.category_ids, lists.categories.ids)
+        if preset is None:
+            image_index = sieve.look_up("image_id", columns.image_ids, lists.images.ids)
+            category_index = sieve.look_up("category_id", columns.category_ids, lists.categories.ids)
+            counts = ~columns.ignored
+        else:
+            image_index = positions(columns.image_ids, lists.images.ids)
+            category_index = positions(columns.category_ids, lists.categories.ids)
+            result = filtered(
+                sieve.good,
+                columns.ignored,
+                image_index,
+                category_index,
+                sizes=self.image_sizes,
+                category_names=self.category_names,
+                read_boxes=lambda at: self._source.boxes(columns.rows[at]),
+            )
+            sieve.set_aside(result.faults)
+            counts, self.annotated, self.skipped = result.counts, result.annotated, result.skipped
         self.problems = sorted(sieve.problems, key=lambda problem: problem.row)
         self.records = len(columns)
         good = sieve.good
         self._image_of_row = np.full(self.records, -1)  # -1: set aside
         self._image_of_row[columns.rows[good]] = image_index[good]
-        self.ignored = int(np.count_nonzero(columns.ignored & good))
-        used = good & ~columns.ignored
+        self.ignored = int(np.count_nonzero(columns.ignored & good & (image_index >= 0)))
+        used = good & counts
         self._record_index = np.flatnonzero(used)
         which = slice(None) if used.all() else used  # the columns themselves, where they can be had
         self.annotation_ids = ids[which]

@@ -6,6 +6,7 @@ import abc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs
 from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.presets import PresetName
 from tfdp_fast.status import Status
 from tfdp_fast.tables import Ids
 
@@ -37,7 +39,7 @@ class OpenOptions:
 
     Attributes
     ----------
-    on_error, fingerprint
+    on_error, fingerprint, preset
         For every format.
     split, difficult, image_size
         For some.
@@ -48,6 +50,7 @@ class OpenOptions:
     split: str | None = None
     difficult: Difficult = "include"
     image_size: ImageSize | None = None
+    preset: PresetName | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ class Dataset(abc.ABC):
     """The path, or what stands for it in messages."""
     on_error: OnError
     """What happens to annotations that cannot be used."""
-    options: OpenOptions
+    options: OpenOptions = OpenOptions()
     """What it was opened with."""
     is_file: bool
     """Whether `source` is the path of a file or a folder."""
@@ -168,6 +171,13 @@ class Dataset(abc.ABC):
     """How many annotations are marked ``ignore``."""
     problems: list[Problem]
     """Records that were set aside while reading."""
+    skipped: Mapping[str, int] = MappingProxyType({})
+    """How many annotations do not count under a preset, by a key of `presets.SKIPPED`; not among the A."""
+    dropped: Mapping[str, int] = MappingProxyType({})
+    """How many images do not count under a preset, by a key of `presets.DROPPED`; not among the I."""
+    annotated: NDArray[np.bool_] | None = None
+    """[I]: under a preset, the images that have any annotation of a class, one that does not count included;
+    None if all of these are among the A."""
 
     @abc.abstractmethod
     def measure(

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, TypedDict, get_args
 
 from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.formats._folders import is_folder
 from tfdp_fast.formats.dataset import Dataset, Difficult, ImageSize, OnError, OpenOptions
+from tfdp_fast.presets import PresetName, check_preset
 
 __all__ = ["FORMATS", "OpenOptions", "Opening", "open_dataset"]
 
@@ -60,7 +62,8 @@ def _any(pattern: str) -> Callable[[Path, frozenset[str]], bool]:
 
 def _fits_voc(path: Path, names: frozenset[str]) -> bool:
     if path.is_dir():
-        return "SegmentationObject" in names
+        below = (path / name / "SegmentationObject" for name in names)
+        return "SegmentationObject" in names or any(map(is_folder, below))
     return path.suffix == ".txt" and path.absolute().parts[-3:-1] == ("ImageSets", "Segmentation")
 
 
@@ -117,6 +120,7 @@ def open_dataset(
     image_size: ImageSize | None = None,
     on_error: OnError = "raise",
     fingerprint: bool = False,
+    preset: PresetName | None = None,
 ) -> Dataset:
     """Open a data set of any format.
 
@@ -140,6 +144,8 @@ def open_dataset(
         What to do with an annotation that cannot be used: raise, or set it aside.
     fingerprint : bool
         Whether to hash what is read.
+    preset : {"official"}, optional
+        Whose rules say what counts; see `score`.
 
     Returns
     -------
@@ -152,16 +158,21 @@ def open_dataset(
     OptionError
         If an option is not known, or makes no sense for the format.
     """
-    options = OpenOptions(on_error, fingerprint, split, difficult, image_size)
+    options = OpenOptions(on_error, fingerprint, split, difficult, image_size, preset)
+    check_preset(preset)
     if on_error not in get_args(OnError):
         raise OptionError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
     if difficult not in get_args(Difficult):
         raise OptionError(f"difficult must be 'include' or 'exclude', got {difficult!r}")
+    if preset is not None and difficult != "include":
+        raise OptionError(
+            f"the preset {preset!r} includes difficult objects: difficult={difficult!r} is not it"
+        )
     if format is not None and format not in FORMATS:
         raise OptionError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if isinstance(source, Dataset):
         if format is not None or replace(options, on_error="raise", fingerprint=False) != OpenOptions():
-            raise OptionError("the data set is open already: format, split and the like come too late")
+            raise OptionError("the data set is open already: format, preset and the like come too late")
         if on_error == "skip" != source.on_error:
             raise OptionError("on_error='skip' comes too late: open the data set with it")
         return source
@@ -175,7 +186,7 @@ def open_dataset(
 def _opened(name: str, source: Any, options: OpenOptions) -> Dataset:
     known = FORMATS[name]
     for option in fields(OpenOptions):
-        if option.name in {"on_error", "fingerprint", *known.takes}:
+        if option.name in {"on_error", "fingerprint", "preset", *known.takes}:
             continue
         if getattr(options, option.name) != option.default:
             raise OptionError(f"{option.name} makes no sense for the format {name}")

@@ -29,6 +29,7 @@ from tfdp_fast.formats._scores_common import (
 )
 from tfdp_fast.formats._scores_parquet import read_parquet, write_parquet
 from tfdp_fast.masks import Polygons
+from tfdp_fast.presets import PUBLISHED, AppliedPreset, PresetName
 from tfdp_fast.scoring import Scores, Variant
 from tfdp_fast.tables import ClassTable, Ids, ImageTable, InstanceTable, Table
 
@@ -148,8 +149,22 @@ def _check(scores: Scores) -> None:
         or scores.polygons not in {None, *get_args(Polygons)}
         or not all(type(count) is int for count in counts)
         or not all(isinstance(text, str) for text in texts)
+        or not (scores.preset is None or _is_preset(scores.preset))
     ):
         raise Unreadable("is no file of scores of this package")
+
+
+def _is_preset(preset: AppliedPreset) -> bool:
+    counts = [preset.images]
+    for by_reason in (preset.skipped, preset.dropped):
+        if not isinstance(by_reason, dict):
+            return False
+        counts += by_reason.values()
+    return (
+        preset.name in get_args(PresetName)
+        and preset.data_set in {None, *PUBLISHED}
+        and all(type(count) is int and count >= 0 for count in counts)
+    )
 
 
 def _is_of_type(name: str, column: NDArray[Any]) -> bool:

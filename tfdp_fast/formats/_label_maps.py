@@ -1,0 +1,225 @@
+"""Data sets of label maps: a picture for each image, in which each pixel holds the number of its instance."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfdp_fast._core import FillConvention
+from tfdp_fast._output import Outputs, check_output
+from tfdp_fast.errors import DataError, OptionError, OutputError
+from tfdp_fast.formats._files import read_each
+from tfdp_fast.formats._lists import write_lines
+from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead, StreamedDataset
+from tfdp_fast.formats.dataset import ImageProblem, OpenOptions, Problem
+
+BACKGROUND = 0
+
+
+@dataclass(frozen=True)
+class AnnotationFile:
+    """A file of an image: its path, for messages, and what it holds, or why it cannot be read."""
+
+    path: str
+    content: bytes | DataError
+
+    @property
+    def data(self) -> bytes:
+        """What it holds; DataError if it cannot be read."""
+        if isinstance(self.content, DataError):
+            raise self.content
+        return self.content
+
+
+@dataclass(frozen=True)
+class MeasuredMap:
+    """What is in a label map: a instances that can be used, among all records of the image.
+
+    Attributes
+    ----------
+    size : (int, int)
+        Height and width.
+    category_ids : list of int [a]
+        The classes.
+    crowd : list of bool [a]
+        Which are crowd regions.
+    counts : int64 [a, 3]
+        Boundary counts.
+    rows : list of int [a]
+        Positions among the records.
+    records, ignored : int
+        How many records there are, and how many of them do not count.
+    problems : list of Problem
+        Records that cannot be used; rows count from the beginning of the image.
+    """
+
+    size: tuple[int, int]
+    category_ids: list[int]
+    crowd: list[bool]
+    counts: NDArray[np.int64]
+    rows: list[int]
+    records: int
+    ignored: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+class LabelMapDataset(StreamedDataset[range]):
+    """Images that are known by their names, with annotation files of their own; a subset is a list of names.
+
+    Parameters
+    ----------
+    source : path
+        What was opened.
+    options : OpenOptions
+        How.
+    root : Path
+        The folder that paths of annotation files are relative to.
+    stems : list of str
+        The images in order, as lists name them.
+    categories : dict of int to str
+        The classes.
+    read_only : list of Path
+        Folders of annotation files, where nothing may be written.
+    """
+
+    image_suffix: str
+    """What follows the stem in the name of an image's file."""
+    together: int
+    """How many images are read as one piece: a task of the thread pool should take milliseconds."""
+
+    def __init__(
+        self,
+        source: Any,
+        options: OpenOptions,
+        *,
+        root: Path,
+        stems: Sequence[str],
+        categories: dict[int, str],
+        read_only: Sequence[Path],
+    ) -> None:
+        super().__init__(
+            os.fsdecode(source),
+            options.on_error,
+            categories=list(categories.items()),
+            fingerprint=options.fingerprint,
+        )
+        self.all_images = len(stems)
+        self._root = root
+        self._stems = stems
+        self._read_only = read_only
+        self._records_of: dict[str, int] = {}
+
+    @abc.abstractmethod
+    def files_of(self, stem: str) -> Sequence[str]:
+        """The annotation files of an image, relative to the data set."""
+
+    @abc.abstractmethod
+    def measure_image(self, stem: str, files: Sequence[AnnotationFile]) -> MeasuredMap:
+        """Measure an image, its files having been read; DataError, with the path, if it cannot be used."""
+
+    @staticmethod
+    def image_id(stem: str) -> str:
+        """The id of an image."""
+        return stem
+
+    def pieces(self) -> Iterable[range]:
+        """Positions of images; at least one piece."""
+        n = len(self._stems)
+        return (range(i, min(i + self.together, n)) for i in range(0, max(n, 1), self.together))
+
+    def read(self, piece: range, convention: FillConvention) -> Chunk:  # noqa: ARG002 (no polygons here)
+        """Read and measure some images."""
+        stems: list[str] = []
+        maps: list[MeasuredMap] = []
+        rows: list[int] = []
+        problems: list[Problem] = []
+        records = 0
+        of_piece = self._stems[piece.start : piece.stop]
+        names = {stem: self.files_of(stem) for stem in of_piece}
+        files = self._read_files([name for of_image in names.values() for name in of_image])
+        for stem in of_piece:
+            try:
+                found = self.measure_image(stem, [files[name] for name in names[stem]])
+            except DataError as error:
+                record = f"image {self.image_id(stem)}"
+                problems.append(ImageProblem(record, error.reason, records, error.source))
+                continue
+            stems.append(stem)
+            maps.append(found)
+            rows += [records + row for row in found.rows]
+            problems += [replace(problem, row=records + problem.row) for problem in found.problems]
+            records += found.records
+            self._records_of[stem] = found.records
+        return Chunk(
+            image_ids=np.array([self.image_id(stem) for stem in stems] or NO_IDS),
+            image_sizes=np.array([found.size for found in maps], np.int32).reshape(-1, 2),
+            file_names=[stem + self.image_suffix for stem in stems],
+            image_index=np.repeat(np.arange(len(maps)), [len(found.rows) for found in maps]),
+            category_ids=np.array([i for found in maps for i in found.category_ids], np.int64),
+            crowd=np.array([crowd for found in maps for crowd in found.crowd], np.bool_),
+            counts=np.concatenate([np.empty((0, 3), np.int64), *(found.counts for found in maps)]),
+            rows=np.array(rows, np.int64),
+            records=records,
+            ignored=sum(found.ignored for found in maps),
+            problems=problems,
+            files=self._hashed(files),
+        )
+
+    def _read_files(self, names: Sequence[str]) -> dict[str, AnnotationFile]:
+        paths = [f"{self._root}/{name}" for name in names]
+        return {
+            name: AnnotationFile(path, content)
+            for name, path, content in zip(names, paths, read_each(paths), strict=True)
+        }
+
+    def _hashed(self, files: dict[str, AnnotationFile]) -> list[FileRead]:
+        if not self.hashing:
+            return []
+        read = ((name, file.content) for name, file in files.items())
+        return [hashed(name, content) for name, content in read if isinstance(content, bytes)]
+
+    def check_destination(self, destination: Any) -> None:
+        """Raise OutputError for a place among the annotation files, or a folder that does not exist."""
+        check_output(destination)
+        if isinstance(destination, (str, os.PathLike)):
+            above = Path(destination).resolve().parents
+            for folder in self._read_only:
+                if folder.resolve() in above:
+                    raise OutputError(f"{os.fspath(destination)}: is in {folder}, which is being read")
+
+    def write_into(
+        self, outputs: Outputs, destination: Any, keep: NDArray[np.bool_], drop_rows: NDArray[np.int64]
+    ) -> int:
+        """Write the list of the images with ``keep[i]``; their annotations stay where they are."""
+        keep, _ = self.check_selection(keep, drop_rows)
+        self.check_destination(destination)
+        kept = [
+            str(name).removesuffix(self.image_suffix)
+            for name, stays in zip(self.file_names, keep.tolist(), strict=True)
+            if stays
+        ]
+        write_lines(outputs, destination, kept)
+        return sum(self._records_of[stem] for stem in kept)
+
+
+def folder_of(source: Any, format: str) -> Path:
+    """The path of a data set that is a folder of files."""
+    if not isinstance(source, (str, os.PathLike)):
+        raise OptionError(f"a data set of the format {format} is a path, got {type(source).__name__}")
+    path = Path(os.fsdecode(source))
+    if not path.exists():
+        raise DataError(str(path), None, "cannot be read: No such file or directory")
+    return path
+
+
+def hashed(name: str, data: bytes) -> FileRead:
+    """A file that has been read as a whole, by its name relative to the data set."""
+    return FileRead(name, len(data), hashlib.sha256(data).hexdigest())

@@ -194,9 +194,7 @@ def test_a_data_set_that_is_open(coco_dict: Callable[..., dict[str, Any]]) -> No
     assert tfdp.open_dataset(data) is data
     assert tfdp.open_dataset(data, on_error="raise", fingerprint=True) is data
     for late in ({"format": "coco"}, {"split": "val"}, {"image_size": (1, 1)}, {"difficult": "exclude"}):
-        with pytest.raises(
-            OptionError, match="the data set is open already: format, split and the like come"
-        ):
+        with pytest.raises(OptionError, match=r"the data set is open already: format, .* come too late"):
             tfdp.open_dataset(data, **late)
     with pytest.raises(OptionError, match="on_error='skip' comes too late"):
         tfdp.open_dataset(data, on_error="skip")
@@ -303,9 +301,6 @@ def test_the_command_line_knows_the_same_formats() -> None:
 @pytest.mark.parametrize("name", opening.FORMATS)
 def test_every_format_is_there(name: str) -> None:
     module, function = opening.FORMATS[name].opener.split(":")
-    try:
-        found = importlib.import_module(f"tfdp_fast.formats.{module}")
-    except ModuleNotFoundError:
-        pytest.skip(f"{module} is not there yet")
+    found = importlib.import_module(f"tfdp_fast.formats.{module}")
     assert callable(getattr(found, function))
     assert function in found.__all__

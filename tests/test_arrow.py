@@ -235,11 +235,12 @@ def test_flags() -> None:
     assert found.images.instances.tolist() == [1, 0, 1, 0, 1, 1]
 
 
-def test_what_segment_anything_makes_needs_no_class() -> None:
+@pytest.mark.parametrize("more", [{"predicted_iou": 0.9}, {}])
+def test_what_segment_anything_makes_needs_no_class(more: dict[str, float]) -> None:
     rows = [
         {
             "image": {"image_id": 5 + i, "height": 10, "width": 10, "file_name": f"sa_{5 + i}.jpg"},
-            "annotations": [{"id": i, "segmentation": RLE, "predicted_iou": 0.9}],
+            "annotations": [{"id": i, "segmentation": RLE, **more}],
         }
         for i in range(2)
     ]
@@ -248,6 +249,8 @@ def test_what_segment_anything_makes_needs_no_class() -> None:
     assert found.images.file_name.tolist() == ["sa_5.jpg", "sa_6.jpg"]
     assert found.classes is not None
     assert (found.classes.id.tolist(), found.classes.name.tolist()) == ([1], ["object"])
+    flat = one_row(segmentation=MASKS["struct"], stability_score=[0.9]).drop_columns("category_id")
+    assert tfdp.score(flat).images.score.tolist() == [1.0]
 
 
 def test_names_of_classes() -> None:

@@ -53,8 +53,6 @@ def test_forms_score_as_coco_does(form: str, threads: int) -> None:
 @pytest.mark.parametrize("name", REAL)
 @pytest.mark.parametrize("form", FORMS)
 def test_real_annotations(request: pytest.FixtureRequest, form: str, name: str) -> None:
-    if form in {"torchvision", "pairs"} and name == REAL[2]:
-        pytest.skip("3,504 masks in full size take long, and are no other case than those of COCO")
     coco = coco_named(name, request)
     assert_same(tfdp.score(FORMS[form](coco)), scores_of(coco))
 
@@ -154,11 +152,13 @@ def test_a_sample_of_webdataset() -> None:
     samples = [{"__key__": "a/1", "__url__": "x.tar", "jpg": b"", "json": about}]
     assert tfdp.score(samples).images.id.tolist() == ["a/1"]
     image = {"image_id": 5, "width": 10, "height": 10, "file_name": "sa_5.jpg"}
-    annotation = {"segmentation": SQUARE, "predicted_iou": 0.9, "id": 77}
-    scores = tfdp.score([{"__key__": "sa_5", "json": {"image": image, "annotations": [annotation]}}])
-    assert (scores.images.id.tolist(), scores.images.file_name.tolist()) == ([5], ["sa_5.jpg"])
-    assert scores.classes is not None
-    assert scores.classes.id.tolist() == [1]
+    annotation = {"segmentation": SQUARE, "id": 77}
+    flat = {**image, "annotations": [{**annotation, "stability_score": 0.9}]}
+    for about in ({"image": image, "annotations": [annotation]}, flat):
+        scores = tfdp.score([{"__key__": "sa_5", "json": about}])
+        assert (scores.images.id.tolist(), scores.images.file_name.tolist()) == ([5], ["sa_5.jpg"])
+        assert scores.classes is not None
+        assert scores.classes.id.tolist() == [1]
 
 
 def test_ignored_and_crowd() -> None:

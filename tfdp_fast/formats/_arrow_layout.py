@@ -139,7 +139,8 @@ def _check_complete(source: str, columns: Types, of_image: Types, nested: str | 
     missing = [name for name in needed if name not in of_image]
     if not fields.keys() & {"segmentation", "counts"}:
         missing.append("segmentation (or counts)")
-    if not fields.keys() & ({"category_id", "category"} | SAM_KEYS):
+    is_sa1b = of_image is not columns
+    if not is_sa1b and not fields.keys() & ({"category_id", "category"} | SAM_KEYS):
         missing.append("category_id (or category)")
     if missing:
         names = ", ".join(columns) or "none"

@@ -127,18 +127,21 @@ def _general(record: Mapping[str, Any], annotations: Any) -> Form:
         about.get("height"),
         about.get("width"),
         about.get("file_name"),
-        [_annotation(annotation) for annotation in _listed(annotations, "annotations")],
+        [
+            _annotation(annotation, is_sa1b=about is not record)
+            for annotation in _listed(annotations, "annotations")
+        ],
     )
 
 
-def _annotation(record: Any) -> Annotation | str:
+def _annotation(record: Any, *, is_sa1b: bool = False) -> Annotation | str:
     if not isinstance(record, Mapping):
         return f"is {type(record).__name__}, not a mapping"
     if "segmentation" not in record:
         return 'has no "segmentation"'
     category = record.get("category_id", record.get("category", MISSING))
     if category is MISSING:
-        if not SAM_KEYS & record.keys():
+        if not is_sa1b and not SAM_KEYS & record.keys():
             return 'has no "category_id"'
         category = ONE_CLASS[0]
     return Annotation(

@@ -127,8 +127,10 @@ def open_dataset(
     Parameters
     ----------
     source : path or object
-        A file or folder; a dict in COCO's form, bytes of JSON, a `pycocotools.coco.COCO`, a table of
-        pyarrow, or an iterable of images with their annotations; a data set that is open already is returned.
+        A file or folder; a dict in COCO's form, bytes of JSON, a `pycocotools.coco.COCO`, a table (of
+        pyarrow, pandas or `datasets`; see `tfdp_fast.formats.arrow.open_arrow`), or an iterable of images
+        with their annotations (see `tfdp_fast.formats.records.open_records`); a data set that is open already
+        is returned.
     format : str, optional
         One of `FORMATS`, where the path does not say it: ``"coco"``, ``"voc"``, ``"cityscapes"``, ``"yolo"``,
         ``"sa1b"``, ``"webdataset"``, ``"jsonl"``, ``"arrow"`` or ``"records"``.
@@ -200,6 +202,9 @@ def _object_format(source: Any) -> str:
 
     if is_one_image(source):  # which is refused there
         return "records"
+    if isinstance(source, Mapping) and source and all(map(_is_table, source.values())):
+        names = ", ".join(map(repr, source))
+        raise DataError(f"<{type(source).__name__}>", None, f"holds several data sets: give one of {names}")
     if isinstance(source, (bytes, bytearray, memoryview, Mapping)) or isinstance(
         getattr(source, "dataset", None), Mapping
     ):

@@ -20,7 +20,7 @@ from tfdp_fast.demo import make_demo
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-OFFICIAL = ROOT / "docs" / "official.md"
+PAGES = [ROOT / "docs" / "official.md", ROOT / "docs" / "formats.md"]
 RECORDS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```console\n\$ (tfdp [^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -83,10 +83,11 @@ def test_console(command: str, expected: str) -> None:
 
 
 @pytest.mark.usefixtures("demo")
-def test_official() -> None:
-    for command, expected in CONSOLE.findall(OFFICIAL.read_text("utf-8")):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages(page: Path) -> None:
+    for command, expected in CONSOLE.findall(page.read_text("utf-8")):
         assert output_of(command) == expected
-    assert run_examples(OFFICIAL) > 4
+    assert run_examples(page) > 3
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)

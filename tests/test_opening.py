@@ -33,8 +33,6 @@ FOLDERS = {
     "sa1b in packed shards": ["sa_000000.tar.gz", "sa_000001.tgz"],
     "webdataset": ["train-0000.tar", "train-0001.tar"],
     "webdataset packed": ["train-0000.tar.gz"],
-    "jsonl": ["train.jsonl"],
-    "jsonl packed": ["train.ndjson.gz"],
     "arrow": ["a.parquet", "b.parquet"],
     "arrow of datasets": ["data-00000-of-00001.arrow", "state.json", "dataset_info.json"],
     "arrow as feather": ["x.feather", "README.md"],
@@ -204,7 +202,10 @@ def test_a_data_set_that_is_open(coco_dict: Callable[..., dict[str, Any]]) -> No
 
 
 def test_nothing_known(tmp_path: Path) -> None:
-    for folder in (tmp_path / "empty", made(tmp_path / "x", ["a.txt", "images/1.jpg", "sa_x", "y.json"])):
+    for folder in (
+        tmp_path / "empty",
+        made(tmp_path / "x", ["a.txt", "images/1.jpg", "sa_x", "y.json", "z.jsonl"]),
+    ):
         folder.mkdir(exist_ok=True)
         with pytest.raises(DataError) as caught:
             tfdp.open_dataset(folder)
@@ -212,13 +213,13 @@ def test_nothing_known(tmp_path: Path) -> None:
         assert message.startswith(f"{folder}: is no data set that is known; looked in it for ")
         assert "\n" not in message
         for name, known in opening.FORMATS.items():
-            assert (f"{known.looks_for} ({name})" in message) == (name not in {"coco", "records"})
+            assert (f"{known.looks_for} ({name})" in message) == (name not in {"coco", "jsonl", "records"})
 
 
 @pytest.mark.parametrize(
     ("names", "formats"),
     [
-        (["x.parquet", "x.jsonl"], "jsonl and arrow"),
+        (["x.parquet", "x.jsonl", "x.tar"], "webdataset and arrow"),
         (["data.yaml", "sa_1.json"], "yolo and sa1b"),
         (["SegmentationObject/", "gtFine/", "x.tar"], "voc and cityscapes and webdataset"),
     ],

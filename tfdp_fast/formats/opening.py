@@ -60,6 +60,12 @@ def _any(pattern: str) -> Callable[[Path, frozenset[str]], bool]:
     return fits
 
 
+def _file(pattern: str) -> Callable[[Path, frozenset[str]], bool]:
+    """Whether it is a file with a name like that; of a folder it is not known which file is meant."""
+    fits = _any(pattern)
+    return lambda path, names: not path.is_dir() and fits(path, names)
+
+
 def _fits_voc(path: Path, names: frozenset[str]) -> bool:
     if path.is_dir():
         below = (path / name / "SegmentationObject" for name in names)
@@ -80,6 +86,8 @@ def _fits_cityscapes(path: Path, names: frozenset[str]) -> bool:
 
 _CITYSCAPES = re.compile(r"_gtFine_(?:instanceIds\.png|polygons\.json)$")
 _FEW = 1000
+_FILES = {"coco", "jsonl", "records"}
+"""Formats that no folder has."""
 
 FORMATS: dict[str, _Format] = {
     "voc": _Format(
@@ -101,7 +109,7 @@ FORMATS: dict[str, _Format] = {
     "webdataset": _Format(
         "documents:open_webdataset", "*.tar", _any(r"(?!sa_\d+\.).*(?:\.tar|\.tar\.gz|\.tgz)")
     ),
-    "jsonl": _Format("documents:open_jsonl", "*.jsonl", _any(r".*\.(?:jsonl|ndjson)(?:\.gz)?")),
+    "jsonl": _Format("documents:open_jsonl", "*.jsonl", _file(r".*\.(?:jsonl|ndjson)(?:\.gz)?")),
     "arrow": _Format(
         "arrow:open_arrow", "*.parquet, *.arrow or *.feather", _any(r".*\.(?:parquet|arrow|feather)")
     ),
@@ -238,9 +246,10 @@ def _recognised(path: Path) -> str:
         return found[0]
     if found:
         raise DataError(str(path), None, f"looks like {' and '.join(found)}: say which, with format")
-    in_folders = (known for known in FORMATS.items() if known[0] not in {"records", "coco"})
+    in_folders = (known for known in FORMATS.items() if known[0] not in _FILES)
     looked = "; ".join(f"{known.looks_for} ({name})" for name, known in in_folders)
-    raise DataError(str(path), None, f"is no data set that is known; looked in it for {looked}")
+    reason = f"is no data set that is known; looked in it for {looked}; COCO, LVIS and jsonl are files"
+    raise DataError(str(path), None, reason)
 
 
 def _names_in(folder: Path) -> frozenset[str]:

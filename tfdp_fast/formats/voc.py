@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfdp_fast import _core
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import refuse_to_overwrite
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats._files import read_whole
 from tfdp_fast.formats._folders import folders_in, is_folder
 from tfdp_fast.formats._label_maps import (
-    BACKGROUND,
     AnnotationFile,
+    Annotations,
     LabelMapDataset,
     MeasuredMap,
     folder_of,
@@ -120,19 +119,20 @@ class _Voc(LabelMapDataset):
         """The PNG and the XML of an image."""
         return f"{_MAPS}/{stem}.png", f"{_XML}/{stem}.xml"
 
-    def measure_image(self, stem: str, files: Sequence[AnnotationFile]) -> MeasuredMap:
-        """Measure the values of the PNG, and pair them with the objects of the XML."""
-        png, xml = files
-        label_map = decode_label_map(png.path, png.data, bits=8)
+    def label_map(self, files: Sequence[AnnotationFile]) -> NDArray[np.integer[Any]]:
+        """Decode the PNG."""
+        return decode_label_map(files[0].path, files[0].data, bits=8)
+
+    def annotations(self, stem: str, files: Sequence[AnnotationFile], found: MeasuredMap) -> Annotations:
+        """Pair the values of the PNG with the objects of the XML."""
+        xml = files[1]
         annotation = read_annotation(xml.path, xml.data)
-        height, width = label_map.shape
-        if annotation.size not in {None, (height, width)}:
-            reason = f"its <size> is {annotation.size} (height, width), that of the PNG {(height, width)}"
+        if annotation.size not in {None, found.size}:
+            reason = f"its <size> is {annotation.size} (height, width), that of the PNG {found.size}"
             raise DataError(xml.path, None, reason)
-        labels, counts = _core.measure_labels(label_map, BACKGROUND)
-        instances = labels != VOID
-        _check_pairs(xml.path, labels[instances].tolist(), len(annotation.objects))
-        return self._paired(stem, xml.path, annotation.objects, counts[instances], (height, width))
+        instances = found.labels != VOID
+        _check_pairs(xml.path, found.labels[instances].tolist(), len(annotation.objects))
+        return self._paired(stem, xml.path, annotation.objects, found.counts[instances])
 
     def read(self, piece: range, convention: FillConvention) -> Chunk:
         """Read and measure some images; the list has been read before the first of them."""
@@ -147,13 +147,8 @@ class _Voc(LabelMapDataset):
         refuse_to_overwrite(destination, self._list_stat)
 
     def _paired(
-        self,
-        stem: str,
-        xml_path: str,
-        objects: list[VocObject],
-        counts: NDArray[np.int64],
-        size: tuple[int, int],
-    ) -> MeasuredMap:
+        self, stem: str, xml_path: str, objects: list[VocObject], counts: NDArray[np.int64]
+    ) -> Annotations:
         rows: list[int] = []
         problems: list[Problem] = []
         for row, voc_object in enumerate(objects):
@@ -163,8 +158,7 @@ class _Voc(LabelMapDataset):
             elif self._difficult == "include" or voc_object.difficult == "0":
                 rows.append(row)
         n = len(objects)
-        return MeasuredMap(
-            size=size,
+        return Annotations(
             category_ids=[_ID_OF[objects[row].name] for row in rows],
             crowd=[False] * len(rows),
             counts=counts[rows],

@@ -195,6 +195,26 @@ def test_an_open_data_set_is_recorded_as_it_was_opened(folder: Path) -> None:
         tfdp.score(dataset, format="coco")
 
 
+def test_paths_that_are_no_utf8(folder: Path) -> None:
+    """They cannot be found again from the record, so they have to be said."""
+    source, output = folder / os.fsdecode(b"d\xff.json"), folder / os.fsdecode(b"o\xff.json")
+    data = json.loads((folder / "data.json").read_text())
+    data["annotations"][0]["segmentation"] = [[1, 2, 3]]
+    source.write_text(json.dumps(data))
+    first = tfdp.prune(source, output, rate=0.3, on_error="skip")
+    assert first.beside is not None
+    problem = json.loads(first.beside.problems.read_bytes())
+    assert problem["record"] == "annotation 1"
+    assert load_record(first.beside.record).source.path == r"d\udcff.json"
+    with pytest.raises(DataError, match="cannot be read: No such file"):
+        tfdp.repeat(first.beside.record)
+    again = tfdp.repeat(first.beside.record, folder / "again.json", source=source)
+    assert again.outcome == first.outcome
+    done = process("prune", os.fsdecode(b"d\xff.json"), "--rate", "0.3", "-o", "x.json", cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr.startswith(rb"tfdp: error: d\udcff.json: annotation 1: ")
+
+
 # --- the command line ---------------------------------------------------------------------------------------
 
 

@@ -377,5 +377,14 @@ def write_image_list(outputs: Outputs, path: Path, scores: Scores, chosen: NDArr
 
 
 def write_problems(problems: Sequence[Problem], file: BinaryIO) -> None:
-    """List problems, a JSON object a line; none at all gives nothing."""
-    file.write(msgspec.json.Encoder().encode_lines(problems))
+    """List problems, a JSON object a line; none at all gives nothing. Control characters are spelt out."""
+    listed = [
+        replace(
+            problem,
+            record=one_line(problem.record),
+            reason=one_line(problem.reason),
+            file=problem.file and one_line(problem.file),
+        )
+        for problem in problems
+    ]
+    file.write(msgspec.json.Encoder().encode_lines(listed))

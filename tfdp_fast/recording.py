@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from tfdp_fast import __version__, _core
+from tfdp_fast._text import one_line
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.errors import DataError
 from tfdp_fast.formats._files import read_whole
@@ -164,7 +165,17 @@ def record_of(
 
 
 def _relative(path: str | os.PathLike[str], folder: Path) -> str:
-    return os.path.relpath(Path(path).absolute(), folder.absolute())
+    """A path seen from a folder. One that is no UTF-8 is spelt out, and will have to be said again."""
+    found = os.path.relpath(Path(path).absolute(), folder.absolute())
+    return found if _is_unicode(found) else one_line(found)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def outcome_of(scores: Scores, subset: Subset, annotations_kept: int, annotations_dropped: int) -> Outcome:

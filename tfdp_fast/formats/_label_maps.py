@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdp_fast import _core
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs, check_output
 from tfdp_fast.errors import DataError, OptionError, OutputError
@@ -21,13 +22,24 @@ from tfdp_fast.formats._lists import write_lines
 from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead, StreamedDataset
 from tfdp_fast.formats.dataset import ImageProblem, OpenOptions, Problem
 
-BACKGROUND = 0
+_BACKGROUND = 0
 
 
 @dataclass(frozen=True)
 class AnnotationFile:
-    """A file of an image: its path, for messages, and what it holds, or why it cannot be read."""
+    """A file of an image, and what it holds, or why it cannot be read.
 
+    Attributes
+    ----------
+    name : str
+        Its path relative to the data set.
+    path : str
+        For messages.
+    content : bytes or DataError
+        What it holds.
+    """
+
+    name: str
     path: str
     content: bytes | DataError
 
@@ -41,12 +53,29 @@ class AnnotationFile:
 
 @dataclass(frozen=True)
 class MeasuredMap:
-    """What is in a label map: a instances that can be used, among all records of the image.
+    """What is in a label map.
 
     Attributes
     ----------
     size : (int, int)
         Height and width.
+    labels : int64 [K]
+        The labels that occur, ascending.
+    counts : int64 [K, 3]
+        The boundary counts of each.
+    """
+
+    size: tuple[int, int]
+    labels: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What an image has: a instances that can be used, among all of its records.
+
+    Attributes
+    ----------
     category_ids : list of int [a]
         The classes.
     crowd : list of bool [a]
@@ -61,7 +90,6 @@ class MeasuredMap:
         Records that cannot be used; rows count from the beginning of the image.
     """
 
-    size: tuple[int, int]
     category_ids: list[int]
     crowd: list[bool]
     counts: NDArray[np.int64]
@@ -122,8 +150,12 @@ class LabelMapDataset(StreamedDataset[range]):
         """The annotation files of an image, relative to the data set."""
 
     @abc.abstractmethod
-    def measure_image(self, stem: str, files: Sequence[AnnotationFile]) -> MeasuredMap:
-        """Measure an image, its files having been read; DataError, with the path, if it cannot be used."""
+    def label_map(self, files: Sequence[AnnotationFile]) -> NDArray[np.integer[Any]]:
+        """The label map of an image, its files having been read; DataError if it cannot be had."""
+
+    @abc.abstractmethod
+    def annotations(self, stem: str, files: Sequence[AnnotationFile], found: MeasuredMap) -> Annotations:
+        """What the labels of an image stand for; DataError if it cannot be used."""
 
     def is_dropped(self, error: DataError) -> bool:  # noqa: ARG002
         """Whether an image that cannot be used is no fault, but one that does not count."""
@@ -142,16 +174,20 @@ class LabelMapDataset(StreamedDataset[range]):
     def read(self, piece: range, convention: FillConvention) -> Chunk:  # noqa: ARG002 (no polygons here)
         """Read and measure some images."""
         stems: list[str] = []
-        maps: list[MeasuredMap] = []
+        sizes: list[tuple[int, int]] = []
+        parts: list[Annotations] = []
         rows: list[int] = []
         problems: list[Problem] = []
         records = 0
-        of_piece = self._stems[piece.start : piece.stop]
-        names = {stem: self.files_of(stem) for stem in of_piece}
-        files = self._read_files([name for of_image in names.values() for name in of_image])
-        for stem in of_piece:
+        files = self._read_files(self._stems[piece.start : piece.stop])
+        # First all maps, then what they mean: the one hardly needs Python's lock, the other holds it, and
+        # threads that change between the two for each image wait for one another.
+        maps = {stem: self._measured(of_image) for stem, of_image in files.items()}
+        for stem, found in maps.items():
             try:
-                found = self.measure_image(stem, [files[name] for name in names[stem]])
+                if isinstance(found, DataError):
+                    raise found
+                part = self.annotations(stem, files[stem], found)
             except DataError as error:
                 if self.is_dropped(error):
                     continue
@@ -159,38 +195,49 @@ class LabelMapDataset(StreamedDataset[range]):
                 problems.append(ImageProblem(record, error.reason, records, error.source))
                 continue
             stems.append(stem)
-            maps.append(found)
-            rows += [records + row for row in found.rows]
-            problems += [replace(problem, row=records + problem.row) for problem in found.problems]
-            records += found.records
-            self._records_of[stem] = found.records
+            sizes.append(found.size)
+            parts.append(part)
+            rows += [records + row for row in part.rows]
+            problems += [replace(problem, row=records + problem.row) for problem in part.problems]
+            records += part.records
+            self._records_of[stem] = part.records
         return Chunk(
             image_ids=np.array([self.image_id(stem) for stem in stems] or NO_IDS),
-            image_sizes=np.array([found.size for found in maps], np.int32).reshape(-1, 2),
+            image_sizes=np.array(sizes, np.int32).reshape(-1, 2),
             file_names=[stem + self.image_suffix for stem in stems],
-            image_index=np.repeat(np.arange(len(maps)), [len(found.rows) for found in maps]),
-            category_ids=np.array([i for found in maps for i in found.category_ids], np.int64),
-            crowd=np.array([crowd for found in maps for crowd in found.crowd], np.bool_),
-            counts=np.concatenate([np.empty((0, 3), np.int64), *(found.counts for found in maps)]),
+            image_index=np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts]),
+            category_ids=np.array([i for part in parts for i in part.category_ids], np.int64),
+            crowd=np.array([crowd for part in parts for crowd in part.crowd], np.bool_),
+            counts=np.concatenate([np.empty((0, 3), np.int64), *(part.counts for part in parts)]),
             rows=np.array(rows, np.int64),
             records=records,
-            ignored=sum(found.ignored for found in maps),
+            ignored=sum(part.ignored for part in parts),
             problems=problems,
-            files=self._hashed(files),
+            files=self._hashed(files.values()),
         )
 
-    def _read_files(self, names: Sequence[str]) -> dict[str, AnnotationFile]:
-        paths = [f"{self._root}/{name}" for name in names]
+    def _read_files(self, stems: Sequence[str]) -> dict[str, list[AnnotationFile]]:
+        """The annotation files of some images."""
+        names = [self.files_of(stem) for stem in stems]
+        contents = iter(read_each([f"{self._root}/{name}" for of_image in names for name in of_image]))
         return {
-            name: AnnotationFile(path, content)
-            for name, path, content in zip(names, paths, read_each(paths), strict=True)
+            stem: [AnnotationFile(name, f"{self._root}/{name}", next(contents)) for name in of_image]
+            for stem, of_image in zip(stems, names, strict=True)
         }
 
-    def _hashed(self, files: dict[str, AnnotationFile]) -> list[FileRead]:
-        if not self.hashing:
-            return []
-        read = ((name, file.content) for name, file in files.items())
-        return [hashed(name, content) for name, content in read if isinstance(content, bytes)]
+    def _measured(self, files: Sequence[AnnotationFile]) -> MeasuredMap | DataError:
+        """Measure all labels of an image."""
+        try:
+            label_map = self.label_map(files)
+        except DataError as error:
+            return error
+        height, width = label_map.shape
+        return MeasuredMap((height, width), *_core.measure_labels(label_map, _BACKGROUND))
+
+    def _hashed(self, files: Iterable[Sequence[AnnotationFile]]) -> list[FileRead]:
+        """The files that could be read, for the fingerprint."""
+        every = (file for of_image in files for file in of_image) if self.hashing else ()
+        return [hashed(file.name, file.content) for file in every if isinstance(file.content, bytes)]
 
     def check_destination(self, destination: Any) -> None:
         """Raise OutputError for a place among the annotation files, or a folder that does not exist."""

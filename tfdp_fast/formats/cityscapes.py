@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfdp_fast import _core
+import numpy as np
+from numpy.typing import NDArray
+
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats._cityscapes_polygons import PER_CLASS, WITH_INSTANCES, draw_polygons
 from tfdp_fast.formats._folders import files_below, folders_in, is_folder
-from tfdp_fast.formats._label_maps import BACKGROUND, AnnotationFile, LabelMapDataset, MeasuredMap, folder_of
+from tfdp_fast.formats._label_maps import AnnotationFile, Annotations, LabelMapDataset, MeasuredMap, folder_of
 from tfdp_fast.formats._png import decode_label_map
 from tfdp_fast.formats.dataset import Dataset, OpenOptions, Problem
 
@@ -100,18 +102,19 @@ class _Cityscapes(LabelMapDataset):
         """The file of labels."""
         return (self._files_of[stem],)
 
-    def measure_image(self, stem: str, files: Sequence[AnnotationFile]) -> MeasuredMap:
-        """Measure all instances of a label map."""
+    def label_map(self, files: Sequence[AnnotationFile]) -> NDArray[np.integer[Any]]:
+        """Decode the PNG, or draw the polygons."""
         (file,) = files
-        if file.path.endswith(_MAPS):
-            label_map = decode_label_map(file.path, file.data, bits=16)
-        else:
-            label_map = draw_polygons(file.path, file.data)
-        ids, counts = _core.measure_labels(label_map, BACKGROUND)
+        if file.name.endswith(_MAPS):
+            return decode_label_map(file.path, file.data, bits=16)
+        return draw_polygons(file.path, file.data)
+
+    def annotations(self, stem: str, files: Sequence[AnnotationFile], found: MeasuredMap) -> Annotations:
+        """Sort out the ids of the classes."""
         used, category_ids, crowd, rows = [], [], [], []
         problems: list[Problem] = []
         records = 0
-        for position, number in enumerate(ids.tolist()):
+        for position, number in enumerate(found.labels.tolist()):
             label = number // PER_CLASS if number >= PER_CLASS else number
             if label in CLASSES:
                 used.append(position)
@@ -122,10 +125,9 @@ class _Cityscapes(LabelMapDataset):
                 continue
             else:
                 record = f"image {self.image_id(stem)}, id {number}"
-                problems.append(Problem(record, "there is no such id in Cityscapes", records, file.path))
+                problems.append(Problem(record, "there is no such id in Cityscapes", records, files[0].path))
             records += 1
-        height, width = label_map.shape
-        return MeasuredMap((height, width), category_ids, crowd, counts[used], rows, records, 0, problems)
+        return Annotations(category_ids, crowd, found.counts[used], rows, records, 0, problems)
 
 
 def _folder_of_split(path: Path, split: str | None) -> Path:

@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfdp_fast import _core
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import refuse_to_overwrite
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats._files import read_whole
 from tfdp_fast.formats._folders import folders_in, is_folder
 from tfdp_fast.formats._label_maps import (
-    BACKGROUND,
     AnnotationFile,
+    Annotations,
     LabelMapDataset,
     MeasuredMap,
     folder_of,
@@ -45,6 +44,7 @@ _ID_OF = {name: category_id for category_id, name in CLASSES.items()}
 
 _LISTS = "ImageSets/Segmentation"
 _MAPS, _XML, _IMAGES = "SegmentationObject", "Annotations", "JPEGImages"
+_BESIDE = [[".keep", ".txt"], [".drop", ".txt"]]
 _KNOWN = (
     "on_error 'skip' sets such images aside (known for it are 2008_005245, 2009_000455, 2009_004969, "
     "2009_005069, 2011_002644 and 2011_002863 of VOC 2012)"
@@ -126,21 +126,22 @@ class _Voc(LabelMapDataset):
         """The PNG and the XML of an image."""
         return f"{_MAPS}/{stem}.png", f"{_XML}/{stem}.xml"
 
-    def measure_image(self, stem: str, files: Sequence[AnnotationFile]) -> MeasuredMap:
-        """Measure the values of the PNG, and pair them with the objects of the XML."""
-        png, xml = files
-        label_map = decode_label_map(png.path, png.data, bits=8)
+    def label_map(self, files: Sequence[AnnotationFile]) -> NDArray[np.integer[Any]]:
+        """Decode the PNG."""
+        return decode_label_map(files[0].path, files[0].data, bits=8)
+
+    def annotations(self, stem: str, files: Sequence[AnnotationFile], found: MeasuredMap) -> Annotations:
+        """Pair the values of the PNG with the objects of the XML."""
+        xml = files[1]
         annotation = read_annotation(xml.path, xml.data)
-        height, width = label_map.shape
-        if annotation.size not in {None, (height, width)}:
-            reason = f"its <size> is {annotation.size} (height, width), that of the PNG {(height, width)}"
+        if annotation.size not in {None, found.size}:
+            reason = f"its <size> is {annotation.size} (height, width), that of the PNG {found.size}"
             raise DataError(xml.path, None, reason)
-        labels, counts = _core.measure_labels(label_map, BACKGROUND)
-        instances = labels != VOID
-        fault = _fault_of_pairs(labels[instances].tolist(), len(annotation.objects))
+        instances = found.labels != VOID
+        fault = _fault_of_pairs(found.labels[instances].tolist(), len(annotation.objects))
         if fault is not None:
             raise _UnpairedError(xml.path, None, fault)
-        return self._paired(stem, xml.path, annotation.objects, counts[instances], (height, width))
+        return self._paired(stem, xml.path, annotation.objects, found.counts[instances])
 
     def is_dropped(self, error: DataError) -> bool:
         """Whether the preset says so."""
@@ -170,13 +171,8 @@ class _Voc(LabelMapDataset):
         refuse_to_overwrite(destination, self._list_stat)
 
     def _paired(
-        self,
-        stem: str,
-        xml_path: str,
-        objects: list[VocObject],
-        counts: NDArray[np.int64],
-        size: tuple[int, int],
-    ) -> MeasuredMap:
+        self, stem: str, xml_path: str, objects: list[VocObject], counts: NDArray[np.int64]
+    ) -> Annotations:
         rows: list[int] = []
         problems: list[Problem] = []
         for row, voc_object in enumerate(objects):
@@ -186,8 +182,7 @@ class _Voc(LabelMapDataset):
             elif self._difficult == "include" or voc_object.difficult == "0":
                 rows.append(row)
         n = len(objects)
-        return MeasuredMap(
-            size=size,
+        return Annotations(
             category_ids=[_ID_OF[objects[row].name] for row in rows],
             crowd=[False] * len(rows),
             counts=counts[rows],
@@ -239,7 +234,8 @@ def _root_of(list_path: Path) -> Path:
 def _list_of(root: Path, split: str) -> Path:
     """The list of a split."""
     folder = root / _LISTS
-    found = sorted(path.stem for path in folder.glob("*.txt"))
+    # What `prune` writes beside a list is none.
+    found = sorted(path.stem for path in folder.glob("*.txt") if path.suffixes[-2:] not in _BESIDE)
     if split not in found:
         names = ", ".join(found) or "none"
         raise DataError(str(folder), None, f"has no list {split}.txt; the splits in it are: {names}")

@@ -82,7 +82,7 @@ def test_a_subset_is_a_split(voc: Path) -> None:
     assert again.images.id.tolist() == whole.images.id[pruned.subset.keep].tolist()
     assert again.images.score.tolist() == whole.images.score[pruned.subset.keep].tolist()
     assert pruned.annotations_kept == again.images.annotations.sum()
-    with pytest.raises(tfdp.DataError, match="the splits in it are: pruned, train$"):
+    with pytest.raises(tfdp.DataError, match=r"the splits in it are: pruned, train$"):
         tfdp.score(voc, split="none")
 
 

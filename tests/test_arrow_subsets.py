@@ -405,3 +405,30 @@ def test_by_image_or_by_instance() -> None:
     for layout, make in LAYOUTS.items():
         data = opened(make(COCO))
         assert len(data.image_ids) == (11 if layout in BY_IMAGE else 8)
+
+
+@pytest.mark.skipif(not hasattr(pa, "string_view"), reason="this pyarrow knows no views")
+@pytest.mark.parametrize("suffix", [".arrow", ".parquet"])
+def test_views_of_text(tmp_path: Path, suffix: str) -> None:
+    """As polars makes them; also inside of lists and structs."""
+    [rle] = tfdp.to_rle([[[0, 0, 3, 0, 3, 2, 0, 2]]], (3, 4))
+    mask = pa.struct([("size", pa.list_(pa.int64())), ("counts", pa.string_view())])
+    annotations = [[{"segmentation": rle, "category_id": 1}]] * 2
+    of_image = pa.list_(pa.struct([("segmentation", mask), ("category_id", pa.int64())]))
+    table = pa.table(
+        {
+            "image_id": pa.array(["a", "b"], pa.string_view()),
+            "height": [3, 3],
+            "width": [4, 4],
+            "annotations": pa.array(annotations).cast(of_image),
+        }
+    )
+    data = opened(table)
+    written = tmp_path / f"out{suffix}"
+    assert data.write_subset(written, np.array([False, True]), np.empty(0, np.int64)) == 1
+    again = opened(written)
+    assert again.image_ids.tolist() == ["b"]
+    read = pa.ipc.open_file(written).read_all() if suffix == ".arrow" else pq.read_table(written)
+    assert read.to_pylist() == table.slice(1).to_pylist()
+    if suffix == ".arrow":
+        assert same_schema(read, table)

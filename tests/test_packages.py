@@ -309,3 +309,29 @@ def test_data_sets_of_torchvision(tmp_path: Path) -> None:
     )
     plain = {**coco, "annotations": [{**a, "iscrowd": 0} for a in coco["annotations"]]}
     assert_same(tfdp.score(wrapped), scores_of(plain))
+
+
+# --- frames -------------------------------------------------------------------------------------------------
+
+
+def test_frames_of_polars(tmp_path: Path) -> None:
+    polars = package("polars")
+    data = made_coco()
+    sizes = {image["id"]: (image["height"], image["width"]) for image in data["images"]}
+    annotations = [a for a in with_rle(data)["annotations"] if not a.get("ignore")]
+    frame = polars.DataFrame(
+        {
+            "image_id": [a["image_id"] for a in annotations],
+            "height": [sizes[a["image_id"]][0] for a in annotations],
+            "width": [sizes[a["image_id"]][1] for a in annotations],
+            "category_id": [a["category_id"] for a in annotations],
+            "iscrowd": [int(a.get("iscrowd", 0)) for a in annotations],
+            "counts": [a["segmentation"]["counts"] for a in annotations],
+        }
+    )
+    expected, found = tfdp.score(data).images, tfdp.score(frame).images
+    of_id = dict(zip(expected.id.tolist(), expected.score.tolist(), strict=True))
+    assert found.score.tolist() == [of_id[i] for i in found.id.tolist()]
+    pruned = tfdp.prune(frame, tmp_path / "half.parquet", rate=0.5)
+    kept = polars.read_parquet(tmp_path / "half.parquet")
+    assert kept.equals(frame.filter(polars.col("image_id").is_in(pruned.subset.image_ids.tolist())))

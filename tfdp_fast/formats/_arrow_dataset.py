@@ -21,6 +21,7 @@ from tfdp_fast.formats._arrow_layout import layout_of
 from tfdp_fast.formats._arrow_rows import Rows
 from tfdp_fast.formats._arrow_subset import Selection
 from tfdp_fast.formats._arrow_tables import SUFFIXES, FileTable, ObjectTable, Table, arrow_errors, tables_in
+from tfdp_fast.formats._arrow_types import without_views
 from tfdp_fast.formats._arrow_write import write_file, write_folder
 from tfdp_fast.formats._class_names import Categories, classes_of_features
 from tfdp_fast.formats._coco_records import IMAGE
@@ -181,7 +182,7 @@ class ArrowDataset(StreamedDataset[Piece]):
         file = table.source if len(self._tables) > 1 else None
         first = 0
         for batch in table.batches(columns, IMAGE_ROWS if self._by_image else INSTANCE_ROWS):
-            yield Rows(batch, layout, first, first_of_all + first, table.source, file)
+            yield Rows(without_views(batch), layout, first, first_of_all + first, table.source, file)
             first += batch.num_rows
 
     def _to_folder(self, destination: Any) -> bool:

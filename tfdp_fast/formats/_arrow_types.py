@@ -15,6 +15,7 @@ __all__ = [
     "is_size",
     "is_text",
     "plain_type",
+    "without_views",
 ]
 
 _LISTS = ("is_list", "is_large_list", "is_fixed_size_list", "is_list_view", "is_large_list_view")
@@ -76,3 +77,26 @@ def is_mask(type_: Any) -> bool:
 def is_counts(type_: Any) -> bool:
     """Text or bytes (compressed), or lists of whole numbers."""
     return _is_any(plain_type(type_), _TEXT + _BYTES) or is_size(type_)
+
+
+def without_views(batch: Any) -> Any:
+    """A batch whose texts and bytes are of a plain kind: pyarrow cannot filter views of them."""
+    schema = batch.schema
+    plain = [field.with_type(_without_views(field.type)) for field in schema]
+    if plain == list(schema):
+        return batch
+    arrays = [column.cast(field.type) for column, field in zip(batch.columns, plain, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(plain, schema.metadata))
+
+
+def _without_views(type_: Any) -> Any:
+    if _is_any(type_, ("is_string_view",)):
+        return pa.large_string()
+    if _is_any(type_, ("is_binary_view",)):
+        return pa.large_binary()
+    if pa.types.is_struct(type_):
+        return pa.struct([field.with_type(_without_views(field.type)) for field in type_])
+    for kind, make in (("is_list", pa.list_), ("is_large_list", pa.large_list)):
+        if _is_any(type_, (kind,)):
+            return make(type_.value_field.with_type(_without_views(type_.value_type)))
+    return type_

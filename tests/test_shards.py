@@ -342,6 +342,13 @@ def test_command_line(layout: Layout, tmp_path: Path) -> None:
     assert process("prune", source, "--rate", "0.3", "-o", target, cwd=tmp_path).returncode == 0
     kept, _, _ = measured(tmp_path / target)
     assert [str(name) for name in kept.file_names] == names
+    if target == "shards/":  # an empty folder is as good as none, and one that is not is refused
+        (tmp_path / "empty").mkdir()
+        for code in (0, 2):
+            done = process("prune", source, "--rate", "0.3", "-o", "empty", cwd=tmp_path)
+            assert done.returncode == code
+        assert done.stderr == b"tfdp: error: empty: is there already\n"
+        assert [str(name) for name in measured(tmp_path / "empty")[0].file_names] == names
 
 
 def test_command_line_from_a_pipe(tmp_path: Path) -> None:

@@ -114,8 +114,8 @@ def _score(arguments: argparse.Namespace) -> int:
     from tfdp_fast._console import progress_bar
     from tfdp_fast._output import Outputs
     from tfdp_fast._reports import score_report
+    from tfdp_fast.beside import Beside, write_problems
     from tfdp_fast.formats.scores import suffix_of, write_scores
-    from tfdp_fast.pruning import Beside, write_problems
     from tfdp_fast.scoring import score
 
     to_stdout = arguments.output == "-"

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from tfdp_fast._image_files import gather_images
-from tfdp_fast._output import Outputs, check_folder, check_output, refuse_to_overwrite
-from tfdp_fast._text import one_line
+from tfdp_fast._image_files import Gathering
+from tfdp_fast._output import Outputs, check_output, refuse_to_overwrite
 from tfdp_fast._threads import importing, resolve_threads, timed
-from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.formats.dataset import Dataset, ImageProblem, OnError, OnProgress, Problem
+from tfdp_fast.beside import Beside, beside_of, write_image_list, write_problems
+from tfdp_fast.errors import DataError
+from tfdp_fast.formats.dataset import Dataset, ImageProblem, OnError, OnProgress
 from tfdp_fast.formats.opening import Opening, open_dataset
 from tfdp_fast.masks import Polygons
 from tfdp_fast.presets import PresetName, polygons_under
@@ -30,40 +26,7 @@ from tfdp_fast.selection import Of, Subset, check_share, select
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Beside", "Pruned", "prune", "repeat", "write_problems"]
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What is written beside a subset: its name, and a suffix more.
-
-    Attributes
-    ----------
-    keep, drop : Path
-        ``.keep.txt`` and ``.drop.txt``: of each image its id and its file name, separated by a tab.
-    record : Path
-        ``.pruning.json``: what was done; see `Record`.
-    problems : Path
-        ``.problems.jsonl``: what was set aside, an object a line.
-    """
-
-    keep: Path
-    drop: Path
-    record: Path
-    problems: Path
-
-    @classmethod
-    def of(cls, destination: str | os.PathLike[str]) -> Beside:
-        """Beside a file or a folder."""
-        name = str(Path(os.fsdecode(destination)))
-        suffixes = (".keep.txt", ".drop.txt", ".pruning.json", ".problems.jsonl")
-        return cls(*(Path(name + suffix) for suffix in suffixes))
-
-    def paths(self, destination: str | os.PathLike[str], on_error: OnError) -> dict[str, Path]:
-        """All that is written, by what it is; problems only if they are to be set aside."""
-        paths = {"subset": Path(os.fsdecode(destination)), "keep": self.keep, "drop": self.drop}
-        paths["record"] = self.record
-        return paths | ({"problems": self.problems} if on_error == "skip" else {})
+__all__ = ["Pruned", "prune", "repeat"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,9 +149,9 @@ def prune(
     check_options(variant, polygons, on_error, preset)
     share: dict[str, Any] = {"rate": rate, "keep": keep, "k": k}
     check_share(**share, of=of, preset=preset)
-    gathering = _Gathering.of(images, copy_images, link_images)
+    gathering = Gathering.of(images, copy_images, link_images)
     threads = resolve_threads(threads)
-    beside = _beside(destination)
+    beside = beside_of(destination)
     with timed("read"), importing(SUMS, threads):
         dataset = open_dataset(
             source, on_error=on_error, fingerprint=beside is not None, preset=preset, **opening
@@ -244,7 +207,7 @@ def repeat(
     with timed("read"), importing(SUMS, threads):
         dataset = open_dataset(source, fingerprint=True, **known.source.opening())
     return _prune(
-        dataset, destination, _beside(destination), known.options, None, threads, progress, expected
+        dataset, destination, beside_of(destination), known.options, None, threads, progress, expected
     )
 
 
@@ -266,54 +229,19 @@ class _Expected:
             raise DataError(dataset.source, None, f"another {what} than {self.name} says came out")
 
 
-@dataclass(frozen=True)
-class _Gathering:
-    """Where images come from, and go."""
-
-    source: Path | None
-    folder: Path
-    link: bool
-
-    @classmethod
-    def of(cls, images: Any, copy_images: Any, link_images: Any) -> _Gathering | None:
-        if copy_images is not None and link_images is not None:
-            raise OptionError("images are copied or linked to: one of copy_images and link_images")
-        folder = link_images if copy_images is None else copy_images
-        if folder is None:
-            if images is not None:
-                raise OptionError("images says where from: say where to, with copy_images or link_images")
-            return None
-        check_folder(folder)
-        return cls(None if images is None else Path(images), Path(folder), link_images is not None)
-
-    def checked(self, dataset: Dataset) -> _Gathering:
-        """With a folder where images come from."""
-        source = self.source or dataset.image_folder
-        if source is None:
-            raise OptionError(f"where are the images of {dataset.source}? Say it with images")
-        if not source.is_dir():
-            raise DataError(str(source), None, "is no folder of images")
-        return replace(self, source=source)
-
-    def gather(self, outputs: Outputs, scores: Scores, subset: Subset) -> None:
-        """Copy, or link to, the images that are kept."""
-        assert self.source is not None
-        chosen = zip(scores.images.id[subset.keep], scores.images.file_name[subset.keep], strict=True)
-        gather_images(outputs, chosen, self.source, self.folder, link=self.link)
-
-
 def _prune(
     dataset: Dataset,
     destination: Any,
     beside: Beside | None,
     options: Options,
-    gathering: _Gathering | None,
+    gathering: Gathering | None,
     threads: int,
     progress: OnProgress | None,
     expected: _Expected | None,
 ) -> Pruned:
     dataset.check_destination(destination)
-    paths = {} if beside is None else _checked(beside.paths(destination, dataset.on_error), dataset)
+    paths = {} if beside is None else beside.paths(destination, dataset.on_error)
+    _check_beside(paths, dataset)
     if gathering is not None:
         gathering = gathering.checked(dataset)
     scores = score_dataset(
@@ -343,48 +271,14 @@ def _prune(
     )
 
 
-def _beside(destination: Any) -> Beside | None:
-    """What is to be written beside a destination; nothing beside a pipe, a device or a file object."""
-    if not isinstance(destination, (str, os.PathLike)):
-        return None
-    try:
-        mode = Path(destination).stat().st_mode
-    except (OSError, ValueError):  # not there yet, or not at all: whoever writes it will say so
-        return Beside.of(destination)
-    return Beside.of(destination) if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
-
-
-def _checked(paths: dict[str, Path], dataset: Dataset) -> dict[str, Path]:
-    """Refuse, before anything is measured, what cannot be written or would overwrite the source."""
+def _check_beside(paths: dict[str, Path], dataset: Dataset) -> None:
+    """Refuse, before anything is measured, what cannot be written beside the subset, or is the source."""
     try:
         source = Path(dataset.source).stat()
     except (OSError, ValueError):  # objects, or a pipe
         source = None
-    for path in paths.values():
-        check_output(path)
-        if source is not None:
-            refuse_to_overwrite(path, source)
-    return paths
-
-
-def write_image_list(outputs: Outputs, path: Path, scores: Scores, chosen: NDArray[np.bool_]) -> None:
-    """List some of the images, one a line: id, tab, file name. Control characters are spelt out."""
-    images = scores.images
-    names = ["" if name is None else name for name in images.file_name[chosen].tolist()]
-    ids = list(map(str, images.id[chosen].tolist()))
-    text = "".join([f"{one_line(i)}\t{one_line(name)}\n" for i, name in zip(ids, names, strict=True)])
-    outputs.open(path).write(text.encode())
-
-
-def write_problems(problems: Sequence[Problem], file: BinaryIO) -> None:
-    """List problems, a JSON object a line; none at all gives nothing. Control characters are spelt out."""
-    listed = [
-        replace(
-            problem,
-            record=one_line(problem.record),
-            reason=one_line(problem.reason),
-            file=problem.file and one_line(problem.file),
-        )
-        for problem in problems
-    ]
-    file.write(msgspec.json.Encoder().encode_lines(listed))
+    for what, path in paths.items():
+        if what != "subset":
+            check_output(path)
+            if source is not None:
+                refuse_to_overwrite(path, source)

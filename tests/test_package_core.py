@@ -59,6 +59,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "texts_at": {"text": TEXT, "spans": np.array([[1, 5], [7, 9]])},
     "join_spans": {"text": TEXT, "spans": np.array([[1, 5], [7, 9]]), "separator": b", "},
     "read_files": {"paths": [b"/dev/null"]},
+    "read_label_lines": {"texts": [b"0 0 0 0 1 1 1\n"]},
     "start_writeback": {"file": 0, "begin": 0, "end": 0},
     "measure_batch": BATCH,
     "measure_dense": {"masks": np.ones((1, 6, 5), np.uint8)},

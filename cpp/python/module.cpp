@@ -13,5 +13,6 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     tfdp::python::register_segmentations(m);
     tfdp::python::register_coco(m);
     tfdp::python::register_files(m);
+    tfdp::python::register_label_lines(m);
     tfdp::python::register_measuring(m);
 }

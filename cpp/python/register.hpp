@@ -10,5 +10,6 @@ void register_segmentations(py::module_& m);
 void register_measuring(py::module_& m);
 void register_coco(py::module_& m);
 void register_files(py::module_& m);
+void register_label_lines(py::module_& m);
 
 }  // namespace tfdp::python

@@ -11,6 +11,8 @@ class JsonPosition {
     explicit JsonPosition(std::string_view text) noexcept
         : at_(text.data()), end_(text.data() + text.size()) {}
 
+    [[nodiscard]] const char* at() const noexcept { return at_; }
+
     /// The next character that is not white space, without taking it.
     [[nodiscard]] char peek() noexcept {
         while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) {

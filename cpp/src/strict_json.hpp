@@ -27,8 +27,6 @@ class StrictJson : public JsonPosition {
 
     using JsonPosition::JsonPosition;
 
-    [[nodiscard]] const char* at() const noexcept { return at_; }
-
     /// Takes a string; `inside` is what stands between its quotes, `escaped` whether a backslash does.
     [[nodiscard]] bool take_string(std::string_view& inside, bool& escaped) noexcept;
 

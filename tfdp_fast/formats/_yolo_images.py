@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfdp_fast import _core
 from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.formats._files import read_whole
+from tfdp_fast.formats._files import read_each, read_whole
 from tfdp_fast.formats._folders import files_below
 
 if TYPE_CHECKING:
@@ -151,17 +151,19 @@ def _orientation(image: Any) -> int | None:
         return None
 
 
-def read_label(path: str) -> bytes | None:
-    """What a label file holds; None where there is none, for then the image shows nothing.
+def read_labels(paths: Sequence[str]) -> list[bytes | DataError | None]:
+    """What label files hold, or why one cannot be read; None where there is none: its image shows nothing."""
+    return [
+        stored if isinstance(stored, bytes) else _read_label(path)
+        for path, stored in zip(paths, read_each(paths), strict=True)
+    ]
 
-    Raises
-    ------
-    DataError
-        If it is there and cannot be read.
-    """
+
+def _read_label(path: str) -> bytes | DataError | None:
+    """The same for one file that could not be read with the others."""
     try:
         return read_whole(path)
     except DataError as error:
         if isinstance(error.__cause__, FileNotFoundError) and not Path(path).is_symlink():
             return None
-        raise
+        return error

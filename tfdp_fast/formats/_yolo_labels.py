@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdp_fast import _core
 from tfdp_fast.formats._yolo_images import BOM
-
-if TYPE_CHECKING:
-    from tfdp_fast.formats._chunk_builder import ChunkBuilder
+from tfdp_fast.formats.dataset import Problem
 
 _TOLERANCE = 0.01
 """How far Ultralytics lets the centre and the sides of a polygon's box leave 0..1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The lines of some label files that hold something, and the polygons that count.
+
+    There are f files, r lines and p polygons; c coordinates altogether.
+
+    Attributes
+    ----------
+    file_offsets : int64 [f + 1]
+        Where the lines of each file begin, and how many there are.
+    numbers : int64 [r]
+        The numbers of the lines in their files, from 1.
+    rows : int64 [p]
+        Which of the lines the polygons are.
+    classes : int64 [p]
+        Their classes.
+    coordinates : float64 [c]
+        x0, y0, x1, ... of each, as shares of the image's sides.
+    offsets : int64 [p + 1]
+        Where the coordinates of each begin, and how many there are.
+    ignored : int
+        How many lines repeat another one of their file.
+    problems : list of Problem
+        What is wrong with the other lines.
+    """
+
+    file_offsets: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    coordinates: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    ignored: int = 0
+    problems: list[Problem] = field(default_factory=list)
 
 
 class LabelReader:
@@ -31,61 +67,101 @@ class LabelReader:
         self._classes = classes
         self._pose_words = pose_words
 
-    def add(self, builder: ChunkBuilder, stored: bytes, file: str, height: int, width: int) -> int:
-        """Add the polygons of a label file to the image that was added last; how many lines hold something.
+    def read(self, stored: Sequence[bytes], files: Sequence[str]) -> Labels:
+        """Read what is stored in label files of these names.
 
-        A line that is there twice counts once, as it does for Ultralytics, which compares in float32.
+        The core takes the lines that are plainly good. The others are decided here, one by one. A line that
+        is in a file twice counts once, as it does for Ultralytics, which compares in float32.
         """
-        sides = np.array([width, height], np.float64)
-        seen: set[tuple[int, bytes]] = set()
-        records = 0
-        for number, line in enumerate(stored.removeprefix(BOM).splitlines(), 1):
-            words = line.split()
-            if not words:
-                continue
-            records += 1
-            record = f"line {number}"
-            try:
-                category, points = self._polygon(words)
-            except _FaultError as fault:
-                builder.add_problem(record, str(fault), file=file)
-                continue
-            key = category, points.astype(np.float32).tobytes()
-            if key in seen:
-                builder.add_ignored()
-                continue
-            seen.add(key)
-            builder.add_annotation([points * sides], category, record=record, file=file)
-        return records
+        texts = [text.removeprefix(BOM) for text in stored]
+        file_offsets, numbers, spans, classes, offsets, coordinates = _core.read_label_lines(texts)
+        words = np.diff(offsets) + 1
+        plain = (classes >= 0) & (classes < self._classes) & (words != self._pose_words)
+        keys = coordinates.astype(np.float32).tobytes()
+        is_plain, ends, class_of = plain.tolist(), (4 * offsets).tolist(), classes.tolist()
+        rows: list[int] = []
+        others: dict[int, NDArray[np.float64]] = {}
+        problems: list[Problem] = []
+        ignored = 0
+        for file, text in enumerate(texts):
+            seen: set[tuple[int, bytes]] = set()
+            for row in range(file_offsets[file], file_offsets[file + 1]):
+                key = class_of[row], keys[ends[row] : ends[row + 1]]
+                if not is_plain[row]:
+                    begin, end = spans[row].tolist()
+                    try:
+                        class_of[row], polygon = self.polygon(text[begin:end].split())
+                    except LineFaultError as fault:
+                        problems.append(Problem(f"line {numbers[row]}", str(fault), row, files[file]))
+                        continue
+                    others[row] = polygon
+                    key = class_of[row], polygon.astype(np.float32).tobytes()
+                if key in seen:
+                    ignored += 1
+                    continue
+                seen.add(key)
+                rows.append(row)
+        used = np.array(rows, np.int64)
+        if others or len(rows) < len(numbers):
+            coordinates, offsets = _gathered(coordinates, offsets, rows, others)
+        return Labels(
+            file_offsets,
+            numbers,
+            used,
+            np.array(class_of, np.int64)[used],
+            coordinates,
+            offsets,
+            ignored,
+            problems,
+        )
 
-    def _polygon(self, words: list[bytes]) -> tuple[int, NDArray[np.float64]]:
-        """Class and points [n, 2], still as shares."""
+    def polygon(self, words: list[bytes]) -> tuple[int, NDArray[np.float64]]:
+        """Class and coordinates [2 n] of the words of a line, still as shares.
+
+        Raises
+        ------
+        LineFaultError
+            If they are no polygon that can be used.
+        """
         n = len(words) - 1
         if n == 4:
-            raise _FaultError("is a box, not a polygon")
+            raise LineFaultError("is a box, not a polygon")
         if len(words) == self._pose_words:
-            raise _FaultError("is a box with keypoints (kpt_shape), not a polygon")
+            raise LineFaultError("is a box with keypoints (kpt_shape), not a polygon")
         if n % 2:
-            raise _FaultError(f"has an odd number of coordinates: {n}")
+            raise LineFaultError(f"has an odd number of coordinates: {n}")
         if n < 6:
-            raise _FaultError(f"has {n // 2} points, and a polygon at least 3")
+            raise LineFaultError(f"has {n // 2} points, and a polygon at least 3")
         try:
-            category, *coordinates = map(float, words)
+            category, *numbers = map(float, words)
         except ValueError:
             bad = next(word for word in words if not _is_number(word))
-            raise _FaultError(f"not a number: {bad[:40].decode('utf-8', 'replace')!r}") from None
+            raise LineFaultError(f"not a number: {bad[:40].decode('utf-8', 'replace')!r}") from None
         if not category.is_integer():
-            raise _FaultError(f"its class is not a whole number: {category:g}")
+            raise LineFaultError(f"its class is not a whole number: {category:g}")
         if not 0 <= category < self._classes:
-            raise _FaultError(f"there is no class {category:g}: they are 0 to {self._classes - 1}")
-        points = np.array(coordinates).reshape(-1, 2)
-        if not (min(coordinates) >= 0 and max(coordinates) <= 1):
-            _check_box(points)
-        return int(category), points
+            raise LineFaultError(f"there is no class {category:g}: they are 0 to {self._classes - 1}")
+        coordinates = np.array(numbers)
+        if not (min(numbers) >= 0 and max(numbers) <= 1):
+            _check_box(coordinates.reshape(-1, 2))
+        return int(category), coordinates
 
 
-class _FaultError(ValueError):
+class LineFaultError(ValueError):
     """What is wrong with a line."""
+
+
+def _gathered(
+    coordinates: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    rows: list[int],
+    others: dict[int, NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Coordinates and offsets of these rows; of some they are elsewhere."""
+    bounds = offsets.tolist()
+    parts = [others[row] if row in others else coordinates[bounds[row] : bounds[row + 1]] for row in rows]
+    lengths = [0, *map(len, parts)]
+    return np.concatenate([np.empty(0), *parts]), np.cumsum(lengths, dtype=np.int64)
 
 
 def _is_number(word: bytes) -> bool:
@@ -102,4 +178,4 @@ def _check_box(points: NDArray[np.float64]) -> None:
     is_near = lowest.min() > -1 and highest.max() < 2  # false of NaN
     box = np.concatenate([(lowest + highest) / 2, highest - lowest]) if is_near else lowest
     if not is_near or box.min() < -_TOLERANCE or box.max() > 1 + _TOLERANCE:
-        raise _FaultError("lies outside of the image: coordinates are shares of its sides, from 0 to 1")
+        raise LineFaultError("lies outside of the image: coordinates are shares of its sides, from 0 to 1")

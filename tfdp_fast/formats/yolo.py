@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs, check_output, refuse_to_overwrite
 from tfdp_fast.errors import DataError, OutputError
-from tfdp_fast.formats._chunk_builder import ChunkBuilder
 from tfdp_fast.formats._files import read_whole
 from tfdp_fast.formats._lists import write_lines
 from tfdp_fast.formats._streamed import Chunk, FileRead, StreamedDataset
+from tfdp_fast.formats._yolo_chunks import LabelledImages
 from tfdp_fast.formats._yolo_description import Description, read_description
 from tfdp_fast.formats._yolo_images import (
     images_in,
@@ -27,7 +27,7 @@ from tfdp_fast.formats._yolo_images import (
     label_path,
     labels_without_image,
     lines_of,
-    read_label,
+    read_labels,
     sizes_from,
 )
 from tfdp_fast.formats._yolo_labels import LabelReader
@@ -135,26 +135,26 @@ class _YoloDataset(StreamedDataset["range | Chunk"]):
         """Read the labels and the sizes of some images."""
         if isinstance(piece, Chunk):
             return piece
-        builder = ChunkBuilder()
-        for position in piece:
-            self._records_of[position] = self._read_image(builder, self._images[position])
-        return builder.measured(convention)
-
-    def _read_image(self, builder: ChunkBuilder, path: str) -> int:
-        """Add an image with its annotations; how many these are, or -1 if it cannot be used."""
-        name, labels = self._name(path), label_path(path)
-        try:
-            stored = read_label(labels)
-            height, width = self._sizes(path, name)
-        except DataError as error:
-            builder.add_problem(f"image {name}", error.reason, file=error.source, is_annotation=False)
-            return -1
-        builder.add_image(name, height, width, name)
-        if stored is None:
-            return 0
-        if self.hashing:
-            builder.add_file(self._file_read(labels, stored))
-        return self._labels.add(builder, stored, labels, height, width)
+        paths = self._images[piece.start : piece.stop]
+        files = list(map(label_path, paths))
+        images, hashed = LabelledImages(), []
+        used = []
+        for position, path, file, stored in zip(piece, paths, files, read_labels(files), strict=True):
+            name = self._name(path)
+            try:
+                if isinstance(stored, DataError):
+                    raise stored
+                height, width = self._sizes(path, name)
+            except DataError as error:
+                images.add_fault(name, error)
+                continue
+            images.add(name, height, width, file, stored or b"")
+            used.append(position)
+            if self.hashing and stored is not None:
+                hashed.append(self._file_read(file, stored))
+        chunk, records = images.measured(self._labels, convention, hashed)
+        self._records_of[used] = records
+        return chunk
 
     def _found(self, entry: Path) -> Iterator[str]:
         """The images of a folder or a list."""

@@ -1,0 +1,91 @@
+"""Images of a YOLO data set with their labels into a chunk, measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfdp_fast._batches import measure_batch
+from tfdp_fast._core import FillConvention, SegmentationBatch
+from tfdp_fast.errors import DataError
+from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead
+from tfdp_fast.formats._yolo_labels import LabelReader, Labels
+from tfdp_fast.formats.dataset import ImageProblem, Problem
+from tfdp_fast.status import Status
+
+
+@dataclass
+class LabelledImages:
+    """Images with what their label files hold.
+
+    Attributes
+    ----------
+    names, sizes, files, stored : list
+        Of each image its name, its height and width, its label file and what is in that; nothing where there
+        is none.
+    """
+
+    names: list[str] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    stored: list[bytes] = field(default_factory=list)
+    _faults: list[tuple[int, str, DataError]] = field(default_factory=list)
+
+    def add(self, name: str, height: int, width: int, file: str, stored: bytes) -> None:
+        """Add an image."""
+        self.names.append(name)
+        self.sizes.append((height, width))
+        self.files.append(file)
+        self.stored.append(stored)
+
+    def add_fault(self, name: str, error: DataError) -> None:
+        """Take in that an image cannot be used."""
+        self._faults.append((len(self.names), name, error))
+
+    def measured(
+        self, reader: LabelReader, convention: FillConvention, files: list[FileRead]
+    ) -> tuple[Chunk, NDArray[np.int64]]:
+        """The chunk, and how many lines of each image hold something."""
+        labels = reader.read(self.stored, self.files)
+        records = np.diff(labels.file_offsets)
+        image_index = np.repeat(np.arange(len(records)), records)[labels.rows]
+        sizes = np.array(self.sizes, np.int32).reshape(-1, 2)
+        counts, statuses = _measure(labels, sizes[image_index], convention)
+        problems: list[Problem] = [
+            ImageProblem(f"image {name}", error.reason, int(labels.file_offsets[before]), error.source)
+            for before, name, error in self._faults
+        ]
+        problems += labels.problems
+        for i in np.flatnonzero(statuses).tolist():
+            row, file = int(labels.rows[i]), self.files[image_index[i]]
+            problems.append(Problem(f"line {labels.numbers[row]}", Status(statuses[i]).reason, row, file))
+        good = statuses == Status.OK
+        chunk = Chunk(
+            image_ids=np.array(self.names) if self.names else NO_IDS,
+            image_sizes=sizes,
+            file_names=list(self.names),
+            image_index=image_index[good],
+            category_ids=labels.classes[good],
+            crowd=np.zeros(np.count_nonzero(good), np.bool_),
+            counts=counts[good],
+            rows=labels.rows[good],
+            records=len(labels.numbers),
+            ignored=labels.ignored,
+            problems=sorted(problems, key=lambda problem: problem.row),
+            files=files,
+        )
+        return chunk, records
+
+
+def _measure(
+    labels: Labels, sizes: NDArray[np.int32], convention: FillConvention
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Boundary counts and statuses of the polygons, in images of these sizes."""
+    sides = np.repeat(sizes[:, ::-1].astype(np.float64), np.diff(labels.offsets) // 2, axis=0)
+    one_each = np.arange(len(sizes) + 1)
+    batch = SegmentationBatch.from_polygons(
+        labels.coordinates * sides.ravel(), labels.offsets, one_each, sizes
+    )
+    return measure_batch(batch, convention)

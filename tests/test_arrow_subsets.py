@@ -412,15 +412,18 @@ def test_by_image_or_by_instance() -> None:
 def test_views_of_text(tmp_path: Path, suffix: str) -> None:
     """As polars makes them; also inside of lists and structs."""
     [rle] = tfdp.to_rle([[[0, 0, 3, 0, 3, 2, 0, 2]]], (3, 4))
-    mask = pa.struct([("size", pa.list_(pa.int64())), ("counts", pa.string_view())])
-    annotations = [[{"segmentation": rle, "category_id": 1}]] * 2
-    of_image = pa.list_(pa.struct([("segmentation", mask), ("category_id", pa.int64())]))
+
+    def of_image(text: Any) -> Any:
+        mask = pa.struct([("size", pa.list_(pa.int64())), ("counts", text)])
+        return pa.list_(pa.struct([("segmentation", mask), ("category_id", pa.int64())]))
+
+    annotations = pa.array([[{"segmentation": rle, "category_id": 1}]] * 2, of_image(pa.string()))
     table = pa.table(
         {
             "image_id": pa.array(["a", "b"], pa.string_view()),
             "height": [3, 3],
             "width": [4, 4],
-            "annotations": pa.array(annotations).cast(of_image),
+            "annotations": annotations.cast(of_image(pa.string_view())),
         }
     )
     data = opened(table)

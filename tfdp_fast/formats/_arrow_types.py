@@ -15,6 +15,7 @@ __all__ = [
     "is_size",
     "is_text",
     "plain_type",
+    "schema_without_views",
     "without_views",
 ]
 
@@ -81,12 +82,17 @@ def is_counts(type_: Any) -> bool:
 
 def without_views(batch: Any) -> Any:
     """A batch whose texts and bytes are of a plain kind: pyarrow cannot filter views of them."""
-    schema = batch.schema
-    plain = [field.with_type(_without_views(field.type)) for field in schema]
-    if plain == list(schema):
+    plain = schema_without_views(batch.schema)
+    if plain.equals(batch.schema):
         return batch
     arrays = [column.cast(field.type) for column, field in zip(batch.columns, plain, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(plain, schema.metadata))
+    return pa.RecordBatch.from_arrays(arrays, schema=plain)
+
+
+def schema_without_views(schema: Any) -> Any:
+    """A schema with plain texts and bytes in place of views."""
+    fields = [field.with_type(_without_views(field.type)) for field in schema]
+    return pa.schema(fields, schema.metadata)
 
 
 def _without_views(type_: Any) -> Any:

@@ -17,6 +17,7 @@ from tfdp_fast._output import output_errors
 from tfdp_fast._text import one_line
 from tfdp_fast.errors import OutputError
 from tfdp_fast.formats._arrow_tables import STATE, FileTable, Table, read_json
+from tfdp_fast.formats._arrow_types import schema_without_views
 from tfdp_fast.tables import Ids
 
 __all__ = ["write_file", "write_folder"]
@@ -101,6 +102,7 @@ def _writer(file: BinaryIO, table: Table, kind: Kind) -> Iterator[_Writer]:
     """What writes batches with the columns of a table."""
     schema, rows = table.schema, GROUP_ROWS
     if kind == "parquet":
+        schema = schema_without_views(schema)  # not every pyarrow writes them, and the format has none
         options: dict[str, Any] = {}
         if isinstance(table, FileTable) and table.is_parquet:
             rows, codecs = table.parquet_properties()

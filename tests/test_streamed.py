@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import threading
 import time
@@ -59,11 +60,15 @@ class Made(StreamedDataset[Piece]):
         time.sleep(0.002 if isinstance(piece.image_id, int) and piece.image_id < 3 else 0)
         if piece.raises is not None:
             raise piece.raises
+        chunk = self.chunk(piece, convention)
+        if not self.hashing:
+            return chunk
+        text = str(piece.image_id).encode()
+        file = FileRead(f"{piece.image_id}.txt", len(text), hashlib.sha256(text).hexdigest())
+        return dataclasses.replace(chunk, files=[file])
+
+    def chunk(self, piece: Piece, convention: FillConvention) -> Chunk:
         builder = ChunkBuilder()
-        if self.hashing:
-            text = str(piece.image_id).encode()
-            name = f"{piece.image_id}.txt"
-            builder.add_file(FileRead(name, len(text), hashlib.sha256(text).hexdigest()))
         if piece.unfit:
             builder.add_problem(f"image {piece.image_id}", "is unfit", file="f", is_annotation=False)
             return builder.measured(convention)

@@ -193,6 +193,25 @@ def repeat(
         written then.
     OutputError
         If the destination cannot be written.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> import tfdp_fast as tfdp
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> source, output = Path(folder.name, "a.json"), Path(folder.name, "b.json")
+    >>> square = [[0, 0, 9, 0, 9, 9, 0, 9]]
+    >>> data = {
+    ...     "images": [{"id": 7, "height": 10, "width": 10}],
+    ...     "categories": [{"id": 1, "name": "square"}],
+    ...     "annotations": [{"id": 1, "image_id": 7, "category_id": 1, "segmentation": square}],
+    ... }
+    >>> _ = source.write_text(json.dumps(data))
+    >>> first = tfdp.prune(source, output, k=1)
+    >>> tfdp.repeat(first.beside.record).outcome == first.outcome
+    True
+    >>> folder.cleanup()
     """
     known = load_record(record)
     name, folder = os.fspath(record), Path(record).parent

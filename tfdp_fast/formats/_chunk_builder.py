@@ -8,7 +8,7 @@ import numpy as np
 
 from tfdp_fast._batches import measure_objects
 from tfdp_fast._core import FillConvention
-from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead
+from tfdp_fast.formats._streamed import NO_IDS, Chunk
 from tfdp_fast.formats.dataset import ImageProblem, Problem
 from tfdp_fast.status import Status
 from tfdp_fast.tables import Ids
@@ -32,7 +32,6 @@ class ChunkBuilder:
         self._crowd: list[bool] = []
         self._rows: list[int] = []
         self._problems: list[Problem] = []
-        self._files: list[FileRead] = []
         self._records = 0
         self._ignored = 0
 
@@ -90,10 +89,6 @@ class ChunkBuilder:
         self._problems.append(kind(record, reason, self._records, file))
         self._records += is_annotation
 
-    def add_file(self, file: FileRead) -> None:
-        """Take in that a file was read."""
-        self._files.append(file)
-
     def measured(self, convention: FillConvention) -> Chunk:
         """The chunk. Annotations whose masks are bad are among its problems."""
         image_index = np.array(self._image_index, np.int64)
@@ -119,7 +114,6 @@ class ChunkBuilder:
             annotation_ids=_ids(self._annotation_ids)[good] if all_have_ids else None,
             ignored=self._ignored,
             problems=sorted([*self._problems, *bad], key=lambda problem: problem.row),
-            files=self._files,
         )
 
 

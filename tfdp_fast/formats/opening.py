@@ -165,6 +165,16 @@ def open_dataset(
         If there is no data set, or it is not recognised.
     OptionError
         If an option is not known, or makes no sense for the format.
+
+    Examples
+    --------
+    >>> import tfdp_fast as tfdp
+    >>> square = [[0, 0, 9, 0, 9, 9, 0, 9]]
+    >>> annotations = [{"segmentation": square, "category_id": 3}]
+    >>> images = [{"image_id": "a", "height": 10, "width": 10, "annotations": annotations}]
+    >>> data = tfdp.open_dataset(images, on_error="skip")
+    >>> data.format, tfdp.score(data).images.id.tolist()
+    ('records', ['a'])
     """
     options = OpenOptions(on_error, fingerprint, split, difficult, image_size, preset)
     check_preset(preset)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 VARIANTS = ("tfdp", "scs", "si", "cb")
 POLYGONS = ("coco", "opencv")
@@ -29,58 +28,12 @@ exit codes:
   130  interrupted
 """
 
-PRUNE_EPILOG = """\
-examples:
-  tfdp prune instances_train.json --rate 0.5 -o pruned.json     drop half of the images
-  tfdp prune instances_train.json --keep 0.5 -o pruned.json     the same
-  tfdp prune instances_train.json --keep 58660 -o pruned.json   keep 58,660 images
-  tfdp prune - --rate 30% -o - < all.json > pruned.json         through a pipe: the report goes to stderr
 
-  tfdp prune VOCdevkit/VOC2012 --rate 0.3 -o train_pruned.txt   other formats: a list, as they have it
-  tfdp prune --from pruned.json.pruning.json -o again.json      the same again, checked
-
-The subset has the format of the data set. Beside it appear lists of the images that are kept and dropped
-(.keep.txt, .drop.txt: id, tab, file name) and a record of what was done (.pruning.json). An output that
-exists is replaced once the new one is complete. It cannot be the input.
-"""
-
-SCORE_EPILOG = """\
-examples:
-  tfdp score instances_train.json                       a summary
-  tfdp score instances_train.json -o scores.parquet     everything; .npz too
-  tfdp score instances_train.json -o scores.csv         the images
-  tfdp score instances_train.json -o scores.json        {"<image id>": score}
-  tfdp score instances_train.json -o - --output-format csv     to standard output
-"""
-
-WARMUP_EPILOG = """\
-Kernels are compiled on first use, which takes seconds, and kept for later processes: beside the package or,
-where that is read-only, in the user's cache folder. NUMBA_CACHE_DIR names another folder. Run this while an
-image is built (RUN tfdp warmup). It fails if a kernel cannot be kept; the other verbs do without.
-"""
+Run: TypeAlias = Callable[[argparse.Namespace], int]
+"""What a verb does; it returns the exit code."""
 
 
-COMPARE_EPILOG = """\
-A score file is .parquet, .npz, .csv, or .json as the paper's authors write it: {"<image id>": score}.
-A subset is a COCO or LVIS file, the .pruning.json beside a subset, or a list of image ids, one a line.
-
-examples:
-  tfdp compare scores.parquet theirs.json               correlation, differences, overlap, who moved
-  tfdp compare scores.parquet theirs.json --tolerance 1e-6     the same up to rounding?
-  tfdp compare scores.parquet pruned.json               are these the best?
-  tfdp compare a.keep.txt b.keep.txt                    what have they in common?
-"""
-
-COMPARE_EXIT_CODES = """\
-exit codes:
-  0  the same: scores of the same images; the same subset; the best images are those of the subset
-  1  different
-  2  bad input or bad usage: one line on standard error
-  130  interrupted
-"""
-
-
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one line.
 
     Parameters
@@ -143,88 +96,15 @@ def image_size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def build_parser(completions: Mapping[str, Any] | None = None) -> argparse.ArgumentParser:
-    """The parser of ``tfdp`` and its verbs."""
-    parser = _Parser(
-        completions=completions,
-        prog="tfdp",
-        description="Score the images of an instance segmentation data set from its annotations alone,\n"
-        "and keep those that are most worth training on.",
-        epilog=EPILOG,
-    )
-    parser.add_argument("--version", action="store_true", help="print versions and leave")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(verb=None, parser=parser, quiet=False, verbose=0)
-    # argparse asks for a class, and only calls it.
-    verb_parser: Any = partial(_Parser, completions=completions)
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", parser_class=verb_parser)
-
-    prune = _verb(verbs, "prune", "write the part of a data set that is worth keeping", PRUNE_EPILOG)
-    _add_input(prune, optional=True)
-    prune.add_argument("-o", "--output", metavar="FILE", help="where to; - is standard output")
-    how_many = _add_how_many(prune)
-    prune.add_argument(
-        "--of",
-        choices=OF,
-        default="scored",
-        help="the images that a share refers to: those with a scored "
-        "instance (default), with an annotation, or all",
-    )
-    how_many.add_argument(
-        "--from",
-        dest="record",
-        metavar="RECORD",
-        help="prune again as a .pruning.json says, and check that the same comes out",
-    )
-    _add_images(prune)
-    _add_scoring(prune)
-
-    score = _verb(verbs, "score", "score every image of a data set", SCORE_EPILOG)
-    _add_input(score)
-    score.add_argument(
-        "-o", "--output", metavar="FILE", help="where to; the suffix says how; - is standard output"
-    )
-    score.add_argument(
-        "--output-format", choices=OUTPUT_FORMATS, help="the format of standard output (with -o -)"
-    )
-    _add_scoring(score)
-
-    compare = _verb(
-        verbs,
-        "compare",
-        "say how two score files, or subsets, differ",
-        COMPARE_EPILOG,
-        exit_codes=COMPARE_EXIT_CODES,
-    )
-    for name in ("a", "b"):
-        compare.add_argument(name, metavar=name.upper(), help="a score file or a subset")
-    _add_how_many(compare)
-    compare.add_argument(
-        "--tolerance",
-        type=float,
-        metavar="R",
-        default=0.0,
-        help="relative difference up to which scores are the same (default: %(default)s)",
-    )
-    compare.add_argument(
-        "--top", type=int, metavar="N", default=10, help="images to list (default: %(default)s)"
-    )
-
-    demo = _verb(verbs, "demo", "make a small data set with images and prune it")
-    demo.add_argument(
-        "-o", "--output", metavar="FOLDER", default="tfdp-demo", help="where to (default: %(default)s)"
-    )
-
-    _verb(verbs, "warmup", "compile all kernels and keep them", WARMUP_EPILOG)
-
-    completion = _verb(verbs, "completion", "print a completion script for a shell")
-    completion.add_argument("shell", choices=SHELLS)
-    return parser
-
-
-def _verb(
-    verbs: Any, name: str, summary: str, epilog: str | None = None, exit_codes: str = EPILOG
+def add_verb(
+    verbs: Any,
+    name: str,
+    summary: str,
+    run: Run,
+    epilog: str | None = None,
+    exit_codes: str = EPILOG,
 ) -> argparse.ArgumentParser:
+    """Add a verb that knows the options of all verbs, and what runs it."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         name,
         help=summary,
@@ -243,11 +123,12 @@ def _verb(
         default=0,
         help="say what is going on; -vv also where an error arose",
     )
-    parser.set_defaults(verb=name, parser=parser)
+    parser.set_defaults(verb=name, parser=parser, run=run)
     return parser
 
 
-def _add_how_many(parser: argparse.ArgumentParser) -> Any:
+def add_how_many(parser: argparse.ArgumentParser) -> Any:
+    """How many images are to be kept; returns the group, whose options exclude each other."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--rate", type=rate_to_drop, metavar="SHARE", help="share of the images to DROP: 0.3, 30%%"
@@ -262,7 +143,8 @@ def _add_how_many(parser: argparse.ArgumentParser) -> Any:
     return group
 
 
-def _add_input(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+def add_input(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """What is to be read."""
     parser.add_argument(
         "input",
         metavar="ANNOTATIONS",
@@ -286,7 +168,8 @@ def _add_input(parser: argparse.ArgumentParser, *, optional: bool = False) -> No
     )
 
 
-def _add_images(parser: argparse.ArgumentParser) -> None:
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """Where images are, and where they go."""
     group = parser.add_argument_group("images")
     group.add_argument(
         "--images", metavar="FOLDER", help="where they are, for formats that do not say it (COCO, LVIS)"
@@ -298,7 +181,8 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
     where_to.add_argument("--link-images", metavar="FOLDER", help="make symbolic links to them instead")
 
 
-def _add_scoring(parser: argparse.ArgumentParser) -> None:
+def add_scoring(parser: argparse.ArgumentParser) -> None:
+    """How to score."""
     group = parser.add_argument_group("scoring")
     group.add_argument(
         "--variant", choices=VARIANTS, default="tfdp", help="the method (default) or one of its ablations"

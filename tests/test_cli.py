@@ -18,7 +18,7 @@ from tfdp_fast import _arguments, cli
 from tfdp_fast.formats.dataset import OnError
 from tfdp_fast.masks import Polygons
 from tfdp_fast.reference import KERNELS
-from tfdp_fast.scoring import Variant
+from tfdp_fast.scores import Variant
 from tfdp_fast.selection import Of
 
 

@@ -21,7 +21,7 @@ from pycocotools.coco import COCO
 
 import tfdp_fast as tfdp
 from golden_support import KEPT, SHA, VARIANTS
-from tfdp_fast.scoring import Variant
+from tfdp_fast.scores import Variant
 
 SUM: dict[Variant, float] = {"scs": 866.976156472092, "si": 7020.05024185803, "cb": 20, "tfdp": 20}
 BEST: dict[Variant, list[tuple[str, float]]] = {

@@ -17,7 +17,7 @@ from official_support import BAR, assert_same, assert_same_subsets, made, offici
 from tfdp_fast import OptionError
 from tfdp_fast.formats.opening import open_dataset
 from tfdp_fast.presets import CITYSCAPES, PUBLISHED, VOC, AppliedPreset
-from tfdp_fast.scoring import Variant
+from tfdp_fast.scores import Variant
 from tfdp_fast.tables import ImageTable
 
 VARIANTS: list[Variant] = ["scs", "si", "cb", "tfdp"]

@@ -15,7 +15,8 @@ from official_support import BAR, STAR, assert_same, made, official
 from tfdp_fast.formats.dataset import OpenOptions
 from tfdp_fast.formats.opening import open_dataset
 from tfdp_fast.presets import CITYSCAPES, VOC, AppliedPreset
-from tfdp_fast.scoring import Variant, score_dataset
+from tfdp_fast.scores import Variant
+from tfdp_fast.scoring import score_dataset
 
 VARIANTS: list[Variant] = ["scs", "si", "cb", "tfdp"]
 

@@ -18,7 +18,7 @@ import tfdp_fast as tfdp
 from coco_support import REAL
 from tfdp_fast.kernels.sums import balance, group_by_label, sum_groups
 from tfdp_fast.masks import Polygons
-from tfdp_fast.scoring import Variant
+from tfdp_fast.scores import Variant
 from tfdp_fast.tables import ClassTable
 
 SQUARE = [[0, 0, 9, 0, 9, 9, 0, 9]]

@@ -22,7 +22,7 @@ import tfdp_fast as tfdp
 from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.formats.scores import SUFFIXES, load_scores, save_scores, write_scores
 from tfdp_fast.presets import AppliedPreset
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.tables import ClassTable, ImageTable, InstanceTable
 
 INT64 = st.integers(-(2**63), 2**63 - 1)

@@ -19,7 +19,7 @@ import tfdp_fast as tfdp
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats import _listed
 from tfdp_fast.formats.dataset import Progress
-from tfdp_fast.scoring import Variant
+from tfdp_fast.scores import Variant
 from tfdp_fast.status import Status
 
 VARIANTS: list[Variant] = ["scs", "si", "cb", "tfdp"]

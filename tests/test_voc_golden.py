@@ -14,7 +14,7 @@ from pycocotools import mask as coco
 
 import tfdp_fast as tfdp
 from golden_support import KEPT, SHA, VARIANTS
-from tfdp_fast.scoring import Variant
+from tfdp_fast.scores import Variant
 from voc_support import Labels, Objects, boxes, make_voc
 
 BORDER = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tfdp_fast.pruning import repeat as repeat
     from tfdp_fast.scorer import InstanceScores as InstanceScores
     from tfdp_fast.scorer import Scorer as Scorer
-    from tfdp_fast.scoring import Scores as Scores
+    from tfdp_fast.scores import Scores as Scores
     from tfdp_fast.scoring import score as score
     from tfdp_fast.selection import Subset as Subset
     from tfdp_fast.selection import select as select
@@ -49,7 +49,8 @@ _HOMES = {
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
     "pruning": ("Pruned", "prune", "repeat"),
     "scorer": ("InstanceScores", "Scorer"),
-    "scoring": ("Scores", "score"),
+    "scores": ("Scores",),
+    "scoring": ("score",),
     "selection": ("Subset", "select"),
     "status": ("Status",),
     "totals": ("ClassTotals",),

@@ -11,7 +11,7 @@ from typing import Any
 from tfdp_fast._output import Outputs, check_folder
 from tfdp_fast.errors import DataError, OptionError, OutputError
 from tfdp_fast.formats.dataset import Dataset
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.selection import Subset
 
 

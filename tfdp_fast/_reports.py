@@ -13,7 +13,7 @@ from tfdp_fast._console import Listing, Report, Row, number, share
 from tfdp_fast._reports_preset import preset_data, preset_rows
 from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.pruning import Pruned
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.warming import Warmup
 
 LISTED = 10

@@ -20,7 +20,7 @@ from tfdp_fast.formats._scores_common import ids_of_text
 from tfdp_fast.formats.coco import read_coco
 from tfdp_fast.formats.scores import load_scores
 from tfdp_fast.recording import load_record
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.selection import Subset, hash_of_ids
 from tfdp_fast.tables import Ids
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tfdp_fast._output import Outputs
 from tfdp_fast._text import one_line
 from tfdp_fast.formats.dataset import OnError, Problem
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 
 __all__ = ["Beside", "beside_of", "write_image_list", "write_problems"]
 

@@ -20,7 +20,8 @@ from tfdp_fast.formats.opening import Opening, open_dataset
 from tfdp_fast.masks import Polygons
 from tfdp_fast.presets import PresetName, polygons_under
 from tfdp_fast.recording import Options, Outcome, Record, load_record, outcome_of, record_of
-from tfdp_fast.scoring import SUMS, Scores, Variant, check_options, score_dataset
+from tfdp_fast.scores import Scores, Variant
+from tfdp_fast.scoring import SUMS, check_options, score_dataset
 from tfdp_fast.selection import Of, Subset, check_share, select
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from tfdp_fast.formats._files import read_whole
 from tfdp_fast.formats.dataset import Dataset, Difficult, Fingerprint, OnError
 from tfdp_fast.masks import Polygons
 from tfdp_fast.presets import PresetName
-from tfdp_fast.scoring import Scores, Variant, scale_invariant
+from tfdp_fast.scores import Scores, Variant, scale_invariant
 from tfdp_fast.selection import Of, Subset
 from tfdp_fast.totals import ClassTotals
 

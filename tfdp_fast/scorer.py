@@ -16,7 +16,8 @@ from tfdp_fast._batches import Masks, Size, fill_convention, measure_image
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.errors import OptionError
 from tfdp_fast.masks import Polygons
-from tfdp_fast.scoring import Scores, Variant, check_options, class_balanced, scale_invariant
+from tfdp_fast.scores import Scores, Variant, class_balanced, scale_invariant
+from tfdp_fast.scoring import check_options
 from tfdp_fast.totals import ClassTotals
 
 __all__ = ["InstanceScores", "Scorer"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tfdp_fast._numbers import is_number
 from tfdp_fast.errors import OptionError
 from tfdp_fast.presets import AppliedPreset, PresetName
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.tables import Ids, ImageTable
 
 __all__ = ["Of", "Subset", "check_share", "select"]

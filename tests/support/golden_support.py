@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfdp_fast.scoring import Variant
+from tfdp_fast.scores import Variant
 
 VARIANTS: list[Variant] = ["scs", "si", "cb", "tfdp"]
 KEPT = {1170: 0.2, 1024: 0.3, 878: 0.4, 732: 0.5}

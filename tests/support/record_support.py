@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 import tfdp_fast as tfdp
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 
 REAL = ["coco_val2014_100.json", "lvis_val_100.json", "voc2012_train.json"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tfdp_fast import __version__
 from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.presets import AppliedPreset
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.tables import ClassTable, Ids, ImageTable, InstanceTable
 
 FORMAT, FORMAT_WITH_PRESET = 1, 2

@@ -18,7 +18,7 @@ from tfdp_fast.formats._scores_common import (
     object_column,
     scores_about,
 )
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.tables import ClassTable, Ids, ImageTable, InstanceTable
 
 NESTED = ("id", "category_id", "straight", "diagonal", "area2", "shape", "score")

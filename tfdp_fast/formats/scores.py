@@ -30,7 +30,7 @@ from tfdp_fast.formats._scores_common import (
 from tfdp_fast.formats._scores_parquet import read_parquet, write_parquet
 from tfdp_fast.masks import Polygons
 from tfdp_fast.presets import PUBLISHED, AppliedPreset, PresetName
-from tfdp_fast.scoring import Scores, Variant
+from tfdp_fast.scores import Scores, Variant
 from tfdp_fast.tables import ClassTable, Ids, ImageTable, InstanceTable, Table
 
 __all__ = ["SUFFIXES", "load_scores", "save_scores", "write_scores"]

@@ -143,7 +143,7 @@ def select(
     share = check_share(rate=rate, keep=keep, k=k, of=of, preset=name)
     positions = np.flatnonzero(_candidates(images, of) if preset is None else images.score > 0)
     n = len(positions) if preset is None else preset.images
-    count, reckoning = _number_to_keep(share, len(positions), of, preset)
+    count, reckoning = number_to_keep(share, len(positions), of, preset)
     best_first = positions[np.argsort(-images.score[positions], kind="stable")]
     mask = np.zeros(len(images), np.bool_)
     mask[best_first[:count]] = True
@@ -181,7 +181,7 @@ def check_share(
     return kept
 
 
-def _number_to_keep(
+def number_to_keep(
     share: Fraction | int, ranked: int, of: str, preset: AppliedPreset | None
 ) -> tuple[int, str | None]:
     """How many of the images that are ranked, and under a preset why so many."""

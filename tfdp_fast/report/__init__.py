@@ -1,3 +1,3 @@
-"""Seeing a data set and its scores: statistics, galleries, pages. Each module is imported only when used."""
+"""What a data set is like, and what its scores do to it: numbers, figures and pages."""
 
 from __future__ import annotations

@@ -1,0 +1,177 @@
+"""Distributions: quartiles, mean, inequality, and a histogram whose bins suit the values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Distribution", "Histogram", "distribution_of", "exact_sum"]
+
+MOST_BINS = 40
+DECADES = (50, 20, 10, 5, 2, 1)
+"""How many bins a decade may have on a logarithmic scale."""
+SPREAD = 10
+"""Values of which the largest is that many times the smallest are shown on a logarithmic scale."""
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How many values there are in each of B bins.
+
+    Attributes
+    ----------
+    scale : {"linear", "log"}
+        What the bins are equally wide on.
+    edges : float64 [B + 1]
+        Bin b holds ``edges[b] <= value < edges[b + 1]``.
+    counts : int64 [B]
+        The positive values in it.
+    """
+
+    scale: Literal["linear", "log"]
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """How n values of at least 0 are distributed; what there is not of no value is None.
+
+    Attributes
+    ----------
+    n : int
+        How many there are.
+    zeros : int
+        How many of them are 0: these are in no bin of the histogram.
+    total, mean : float, float or None
+        Their sum, exact and rounded once, and their mean.
+    min, lower, median, upper, max : float or None
+        The least, the quartiles (between two values on a straight line), the greatest.
+    gini : float or None
+        Gini coefficient: 0 if all are equal, towards 1 if few have all of it. None if all are 0.
+    histogram : Histogram
+        Of the positive values.
+    """
+
+    n: int
+    zeros: int
+    total: float
+    mean: float | None
+    min: float | None
+    lower: float | None
+    median: float | None
+    upper: float | None
+    max: float | None
+    gini: float | None
+    histogram: Histogram
+
+
+def distribution_of(values: NDArray[Any]) -> Distribution:
+    """How values are distributed.
+
+    Parameters
+    ----------
+    values : float64 or int64 [n]
+        Finite and at least 0; in any order, on which nothing depends. Whole numbers get bins whose edges are
+        whole.
+
+    Examples
+    --------
+    >>> found = distribution_of(np.array([1, 3, 1, 0, 2, 1]))
+    >>> found.n, found.zeros, found.mean, found.median, found.upper
+    (6, 1, 1.3333333333333333, 1.0, 1.75)
+    >>> found.histogram.edges, found.histogram.counts
+    (array([1., 2., 3., 4.]), array([3, 1, 1]))
+    """
+    whole = values.dtype.kind in "iu"
+    ordered = np.sort(values).astype(np.float64)
+    n = len(ordered)
+    positive = ordered[np.searchsorted(ordered, 0.0, "right") :]
+    total = exact_sum(ordered)
+    lower, median, upper = np.quantile(ordered, (0.25, 0.5, 0.75)).tolist() if n else (None,) * 3
+    return Distribution(
+        n=n,
+        zeros=n - len(positive),
+        total=total,
+        mean=total / n if n else None,
+        min=float(ordered[0]) if n else None,
+        lower=lower,
+        median=median,
+        upper=upper,
+        max=float(ordered[-1]) if n else None,
+        gini=_gini(ordered, total) if total else None,
+        histogram=_histogram(positive, whole=whole),
+    )
+
+
+def exact_sum(values: NDArray[np.float64]) -> float:
+    """The sum of float64 [n], rounded once."""
+    from tfdp_fast.kernels.sums import sum_groups
+
+    return float(sum_groups(values, np.arange(len(values)), np.array([0, len(values)]))[0])
+
+
+def _gini(ordered: NDArray[np.float64], total: float) -> float:
+    n = len(ordered)
+    weights = np.arange(1 - n, n, 2) / n
+    return max(0.0, exact_sum(weights * ordered) / total)
+
+
+def _histogram(positive: NDArray[np.float64], *, whole: bool) -> Histogram:
+    """Of ascending values above 0."""
+    if not len(positive):
+        return Histogram("linear", np.zeros(1), np.zeros(0, np.int64))
+    least, most = float(positive[0]), float(positive[-1])
+    if not whole and most >= SPREAD * least:
+        return Histogram("log", *_counted(positive, _log_edges(least, most)))
+    return Histogram("linear", *_counted(positive, _linear_edges(least, most, whole=whole)))
+
+
+def _counted(
+    ordered: NDArray[np.float64], edges: list[float]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    bounds = np.array(edges)
+    return bounds, np.diff(np.searchsorted(ordered, bounds))
+
+
+def _linear_edges(least: float, most: float, *, whole: bool) -> list[float]:
+    step = _round_step((most - least or most) / MOST_BINS)
+    if whole:
+        step = max(1.0, step)
+    first, last = math.floor(least / step), math.floor(most / step) + 1
+    return _around([step * i for i in range(first, last + 1)], least, most)
+
+
+def _round_step(least: float) -> float:
+    """1, 2 or 5 times a power of ten, and at least that much."""
+    power = math.floor(math.log10(least))
+    for exponent in (power, power + 1):
+        for factor in (1, 2, 5):
+            if (step := factor * 10.0**exponent) >= least:
+                return step
+    raise AssertionError(least)
+
+
+def _log_edges(least: float, most: float) -> list[float]:
+    for per_decade in DECADES:
+        first, last = (math.floor(math.log10(value) * per_decade) for value in (least, most))
+        if last - first < MOST_BINS:
+            break
+    return _around([10.0 ** (i / per_decade) for i in range(first, last + 2)], least, most)
+
+
+def _around(edges: list[float], least: float, most: float) -> list[float]:
+    """Edges that hold all values, and have no bin too many, although quotients and powers are rounded."""
+    while edges[0] > least:
+        edges.insert(0, 2 * edges[0] - edges[1])
+    while edges[-1] <= most:
+        edges.append(2 * edges[-1] - edges[-2])
+    while edges[1] <= least:
+        del edges[0]
+    while edges[-2] > most:
+        del edges[-1]
+    return edges

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs
+from tfdp_fast._tracing import Contours
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.presets import PresetName
 from tfdp_fast.status import Status
@@ -124,6 +125,37 @@ class Fingerprint:
     sha256: str
 
 
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """The outer contours of some annotations.
+
+    Attributes
+    ----------
+    positions : int64 [n]
+        Which annotations, 0 <= position < A, ascending.
+    contours : list of list of int32 [m, 2]
+        Of each its contours, x and y of their points, in the order of `tfdp_fast.trace`; none of an
+        annotation without a pixel, or one whose mask could not be used.
+    primary : int64 [n]
+        Which contour is the primary one: that of the largest area, the first of equals. -1 where there is
+        none.
+    """
+
+    positions: NDArray[np.int64]
+    contours: list[list[NDArray[np.int32]]]
+    primary: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, positions: NDArray[np.int64], parts: Iterable[Contours]) -> Traced:
+        """From the contours of the annotations at these positions, part by part."""
+        parts = list(parts)
+        return cls(
+            positions,
+            [contours for part in parts for contours in part.points],
+            np.concatenate([np.empty(0, np.int64), *(part.primary for part in parts)]),
+        )
+
+
 class Dataset(abc.ABC):
     """A data set of images with instance masks.
 
@@ -207,6 +239,28 @@ class Dataset(abc.ABC):
             If something cannot be used, and ``on_error="raise"``; with several faults, for the first in
             data-set order.
         """
+
+    def positions_in(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The positions of the annotations of some images, ascending, int64 [n].
+
+        Parameters
+        ----------
+        images : int64
+            Positions in `image_ids`, in any order. An image that is named twice counts once.
+
+        Raises
+        ------
+        OptionError
+            If one is no such position.
+        """
+        images = np.asarray(images)
+        if images.size and images.dtype.kind not in "iu":
+            raise OptionError(f"images are positions, whole numbers, got {images.dtype}")
+        if images.size and not (images.min() >= 0 and images.max() < len(self.image_ids)):
+            raise OptionError(f"images must be from 0 to {len(self.image_ids) - 1}")
+        wanted = np.zeros(len(self.image_ids), np.bool_)
+        wanted[images.astype(np.int64)] = True
+        return np.flatnonzero(wanted[self.image_index])
 
     @abc.abstractmethod
     def fingerprint(self) -> Fingerprint | None:

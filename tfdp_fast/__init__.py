@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tfdp_fast.pruning import repeat as repeat
     from tfdp_fast.report.statistics import Statistics as Statistics
     from tfdp_fast.report.statistics import statistics as statistics
+    from tfdp_fast.report.writing import WrittenReport as WrittenReport
+    from tfdp_fast.report.writing import write_report as write_report
     from tfdp_fast.scorer import InstanceScores as InstanceScores
     from tfdp_fast.scorer import Scorer as Scorer
     from tfdp_fast.scores import Scores as Scores
@@ -51,6 +53,7 @@ _HOMES = {
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
     "pruning": ("Pruned", "prune", "repeat"),
     "report.statistics": ("Statistics", "statistics"),
+    "report.writing": ("WrittenReport", "write_report"),
     "scorer": ("InstanceScores", "Scorer"),
     "scores": ("Scores",),
     "scoring": ("score",),

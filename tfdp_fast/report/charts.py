@@ -6,12 +6,14 @@ Each is an image with a title and a description; the numbers that it shows belon
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tfdp_fast.report.markup import Child, Markup, element
+from tfdp_fast.report.numbers import short
 
-__all__ = ["Line", "bars", "columns", "lines", "ticks"]
+__all__ = ["Line", "Mark", "bars", "columns", "linear_marks", "lines", "logarithmic_marks", "ticks"]
 
 WIDTH, HEIGHT = 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 34
@@ -57,23 +59,31 @@ def ticks(top: float, n: int = 4) -> list[float]:
     return [i * step for i in range(math.ceil(top / step - 1e-9) + 1)]
 
 
-def short(value: float) -> str:
-    """A number for an axis.
+Mark: TypeAlias = tuple[float, str]
+"""A label of the x axis, and where it is: 0 is the left end, 1 the right one."""
 
-    Examples
-    --------
-    >>> short(12000), short(2500000), short(0.25), short(0), short(0.00002)
-    ('12k', '2.5M', '0.25', '0', '2e-05')
-    """
-    for limit, suffix in ((1e6, "M"), (1e3, "k")):
-        if value >= limit:
-            return f"{value / limit:.4g}{suffix}"
-    return f"{value:.3g}"
+
+def linear_marks(low: float, high: float, unit: str = "") -> list[Mark]:
+    """Round numbers on an axis from `low` to `high`."""
+    step = ticks(high - low)[1]
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [((i * step - low) / (high - low), short(i * step) + unit) for i in range(first, last + 1)]
+
+
+def logarithmic_marks(low: float, high: float) -> list[Mark]:
+    """Powers of ten on a logarithmic axis, and what is between them if there are few."""
+    begin, end = math.log10(low), math.log10(high)
+    powers = range(math.floor(begin), math.ceil(end) + 1)
+    every = max(1, len(powers) // 5)
+    factors = (1.0,) if end - begin > 2 else (1.0, 2.0, 5.0)
+    values = [factor * 10.0**power for power in powers if power % every == 0 for factor in factors]
+    places = [((math.log10(value) - begin) / (end - begin), short(value)) for value in values]
+    return [(place, label) for place, label in places if -1e-9 <= place <= 1 + 1e-9]
 
 
 def columns(
     values: Sequence[float],
-    edges: Sequence[str],
+    marks: Sequence[Mark],
     *,
     title: str,
     description: str,
@@ -85,9 +95,9 @@ def columns(
     Parameters
     ----------
     values : sequence of float
-        Of n bins.
-    edges : sequence of str
-        Labels below, evenly spread from the left end to the right one.
+        Of n bins of equal width.
+    marks : sequence of Mark
+        Labels of the x axis, which goes from the first edge to the last.
     title, description : str
         For those who do not see it.
     x_label : str
@@ -95,55 +105,54 @@ def columns(
     unit : str
         After the numbers at the left.
     """
-    marks = ticks(max(values, default=0.0))
+    heights = ticks(max(values, default=0.0))
     step = _INNER / max(len(values), 1)
     shapes = []
     for i, value in enumerate(values):
-        y = _y(value / marks[-1])
         if value > 0:  # a bin that is not empty is seen
-            y = min(y, _y(0) - 1)
+            y = min(_y(value / heights[-1]), _y(0) - 1)
             x, width = LEFT + i * step, step - min(2.0, step / 5)
             shapes.append(element("rect", x=_at(x), y=_at(y), width=_at(width), height=_at(_y(0) - y)))
-    frame = [
-        _y_axis(marks, [_labelled(mark, unit) for mark in marks]),
-        _x_axis(edges, x_label),
-    ]
+    frame = [_y_axis([(mark / heights[-1], short(mark) + unit) for mark in heights]), _x_axis(marks, x_label)]
     return _chart(HEIGHT, title, description, frame, element("g", shapes, class_="first"))
 
 
 def lines(
     series: Sequence[Line],
-    edges: Sequence[str],
+    marks: Sequence[Mark],
     *,
     title: str,
     description: str,
     x_label: str,
     unit: str = "",
     logarithmic: bool = False,
+    cursor: str | None = None,
 ) -> Markup:
     """Lines over the same x, evenly spread over the width; see `columns`.
 
-    With `logarithmic`, y is shown as its logarithm, from 1 on.
+    With `logarithmic`, y is shown as its logarithm, from 1 on. With `cursor`, an upright line of that id
+    stands at the first x; its attribute ``data-step`` says how far it is to the next.
     """
     top = max((value for line in series for value in line.values), default=0.0)
+    steps = max((len(line.values) - 1 for line in series), default=0)
+    step = _INNER / max(steps, 1)
+    heights: list[Mark]
     if logarithmic:
         decades = max(1, math.ceil(math.log10(max(top, 1.0))))
-        marks = [10.0**power for power in range(decades + 1)]
-        heights = [i / decades for i in range(decades + 1)]
+        heights = [(i / decades, short(10.0**i) + unit) for i in range(decades + 1)]
+        share = [[math.log10(max(value, 1.0)) / decades for value in line.values] for line in series]
     else:
-        marks = ticks(top)
-        heights = [mark / marks[-1] for mark in marks]
-
-    def height(value: float) -> float:
-        return math.log10(max(value, 1.0)) / decades if logarithmic else value / marks[-1]
-
-    paths = []
-    for line in series:
-        step = _INNER / max(len(line.values) - 1, 1)
-        points = (f"{_at(LEFT + i * step)},{_at(_y(height(v)))}" for i, v in enumerate(line.values))
-        paths.append(element("polyline", points=" ".join(points), class_=f"line {line.style}"))
-    frame = [_y_axis(marks, [_labelled(m, unit) for m in marks], heights), _x_axis(edges, x_label)]
-    return _chart(HEIGHT, title, description, frame, *paths)
+        round_ones = ticks(top)
+        heights = [(mark / round_ones[-1], short(mark) + unit) for mark in round_ones]
+        share = [[value / round_ones[-1] for value in line.values] for line in series]
+    paths: list[Child] = []
+    for line, values in zip(series, share, strict=True):
+        points = " ".join(f"{_at(LEFT + i * step)},{_at(_y(value))}" for i, value in enumerate(values))
+        paths.append(element("polyline", points=points, class_=f"line {line.style}"))
+    if cursor is not None:
+        ends = {"x1": LEFT, "x2": LEFT, "y1": TOP, "y2": HEIGHT - BOTTOM}
+        paths.append(element("line", **ends, id=cursor, class_="cursor", data_step=f"{step:.4f}"))
+    return _chart(HEIGHT, title, description, _y_axis(heights), _x_axis(marks, x_label), *paths)
 
 
 def bars(
@@ -184,18 +193,13 @@ def _at(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _labelled(mark: float, unit: str) -> str:
-    return short(mark) + unit
-
-
 def _cut(text: str, length: int = 16) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _y_axis(marks: Sequence[float], labels: Sequence[str], heights: Sequence[float] | None = None) -> Markup:
-    found = heights or [mark / marks[-1] for mark in marks]
+def _y_axis(marks: Sequence[Mark]) -> Markup:
     parts: list[Child] = []
-    for label, height in zip(labels, found, strict=True):
+    for height, label in marks:
         y = _y(height)
         parts += [
             element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=_at(y), y2=_at(y), class_="grid"),
@@ -204,17 +208,16 @@ def _y_axis(marks: Sequence[float], labels: Sequence[str], heights: Sequence[flo
     return element("g", parts)
 
 
-def _x_axis(edges: Sequence[str], label: str) -> Markup:
-    parts: list[Child] = []
-    for i, edge in enumerate(edges):
-        x = LEFT + _INNER * i / max(len(edges) - 1, 1)
-        anchor = "start" if i == 0 else "end" if i == len(edges) - 1 else "middle"
-        parts.append(element("text", edge, x=_at(x), y=HEIGHT - BOTTOM + 15, class_=anchor))
+def _x_axis(marks: Sequence[Mark], label: str) -> Markup:
+    parts: list[Child] = [
+        element("text", mark, x=_at(LEFT + _INNER * place), y=HEIGHT - BOTTOM + 15, class_="middle")
+        for place, mark in marks
+    ]
     parts.append(element("text", label, x=_at(LEFT + _INNER / 2), y=HEIGHT - 3, class_="middle axis"))
     return element("g", parts)
 
 
-def _chart(height: float, title: str, description: str, *shapes: Child | Iterable[Child]) -> Markup:
+def _chart(height: float, title: str, description: str, *shapes: Child) -> Markup:
     return element(
         "svg",
         element("title", title),
@@ -223,6 +226,5 @@ def _chart(height: float, title: str, description: str, *shapes: Child | Iterabl
         viewBox=f"0 0 {WIDTH} {_at(height)}",
         class_="chart",
         role="img",
-        # Both are read by assistive technology where the role is that of an image; the label makes it sure.
         aria_label=f"{title}. {description}",
     )

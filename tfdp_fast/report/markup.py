@@ -47,13 +47,13 @@ def joined(*children: Child) -> Markup:
     return Markup("".join(parts))
 
 
-def element(name: str, *children: Child, **attributes: Any) -> Markup:
+def element(tag: str, /, *children: Child, **attributes: Any) -> Markup:
     """An element.
 
     Parameters
     ----------
-    name : str
-        Its tag.
+    tag : str
+        Its name.
     *children : str, iterable or None
         What is in it. A `Markup` stays as it is, other text is escaped.
     **attributes
@@ -70,9 +70,9 @@ def element(name: str, *children: Child, **attributes: Any) -> Markup:
         for key, value in attributes.items()
         if value is not None and value is not False
     )
-    if name in _VOID:
-        return Markup(f"<{name}{written}>")
-    return Markup(f"<{name}{written}>{joined(*children)}</{name}>")
+    if tag in _VOID:
+        return Markup(f"<{tag}{written}>")
+    return Markup(f"<{tag}{written}>{joined(*children)}</{tag}>")
 
 
 def _attribute(key: str) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfdp_fast.measuring import MeasuredDataset
+from tfdp_fast.report.pictures import Ranking
 from tfdp_fast.scores import Scores
-from tfdp_fast.selection import number_to_keep, select
+from tfdp_fast.selection import number_to_keep
 
 __all__ = ["RATES", "Remains", "remains"]
 
@@ -53,9 +54,7 @@ class Remains:
 def remains(measured: MeasuredDataset, scores: Scores) -> Remains:
     """Select at every per cent, and count the instances of each class."""
     dataset, scored = measured.dataset, measured.scored
-    everything = select(scores, rate=0.0)
-    kept = np.flatnonzero(everything.keep)
-    ranking = kept[np.argsort(-scores.images.score[kept], kind="stable")]
+    ranking = Ranking.of(scores).positions
     shares = [Fraction(RATES - per_cent, RATES) for per_cent in range(RATES)]
     images = np.array([number_to_keep(share, len(ranking), "scored", scores.preset)[0] for share in shares])
     rank = np.full(len(dataset.image_ids), len(ranking))
@@ -67,4 +66,5 @@ def remains(measured: MeasuredDataset, scores: Scores) -> Remains:
     table = np.bincount(cells, minlength=(RATES + 1) * classes).reshape(RATES + 1, classes)
     by_class = np.empty((RATES, classes), np.int64)
     by_class[np.argsort(images, kind="stable")] = np.cumsum(table[:RATES], axis=0)
-    return Remains(everything.candidates, ranking, images, by_class)
+    candidates = len(ranking) if scores.preset is None else scores.preset.images
+    return Remains(candidates, ranking, images, by_class)

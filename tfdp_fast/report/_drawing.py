@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfdp_fast._text import one_line
@@ -18,7 +19,7 @@ INK, QUIET, FAINT = "#1b1f24", "#57606a", "#d0d7de"
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 """Okabe and Ito's colours, told apart by colour-blind readers, too."""
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "tfdp-fast",
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same letters everywhere
@@ -48,11 +49,23 @@ def require_matplotlib() -> None:
         raise MissingExtraError("matplotlib", "figures") from None
 
 
-def settings() -> Any:
-    """A context in which figures are made and written: our settings, and none of the user's."""
+@contextlib.contextmanager
+def settings() -> Iterator[None]:
+    """A context in which figures are made and written: with our settings, and none of the user's."""
     import matplotlib as mpl
 
-    return mpl.rc_context({**mpl.rcParamsDefault, "backend": mpl.rcParams._get("backend"), **SETTINGS})
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure; inches."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
 
 
 def figure_bytes(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
@@ -65,7 +78,7 @@ def figure_bytes(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     return target.getvalue()
 
 
-def label(text: str, most: int = 24) -> str:
+def label(text: str, most: int = 18) -> str:
     r"""The name of something, short enough for an axis, and nothing but text to matplotlib and XML.
 
     Examples
@@ -79,18 +92,8 @@ def label(text: str, most: int = 24) -> str:
 
 
 def remark(axes: Axes, text: str) -> None:
-    """Say something in the upper right corner."""
-    axes.text(
-        0.98,
-        0.97,
-        text,
-        transform=axes.transAxes,
-        ha="right",
-        va="top",
-        color=QUIET,
-        linespacing=1.5,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
-    )
+    """Say something above a panel, to the right."""
+    axes.set_title(text, loc="right", fontsize=9, fontweight="normal", color=QUIET)
 
 
 def note(axes: Axes, text: str) -> None:
@@ -99,7 +102,9 @@ def note(axes: Axes, text: str) -> None:
     axes.set(xticks=[], yticks=[])
 
 
-def name_ticks(axes: Axes, names: Iterable[str], size: float) -> None:
-    """Name the places 0, 1, ... of the x axis, upright."""
-    names = list(names)
-    axes.set_xticks(range(len(names)), [label(name) for name in names], rotation=90, fontsize=size)
+def name_ticks(axes: Axes, names: Iterable[str], room: int) -> None:
+    """Name the places 0, 1, ... of the x axis, upright unless there is room for that many letters."""
+    labels = [label(name) for name in names]
+    flat = len(labels) * (max(map(len, labels), default=0) + 2) <= room
+    size = 9 if len(labels) <= room // 5 else 7
+    axes.set_xticks(range(len(labels)), labels, rotation=0 if flat else 90, fontsize=size)

@@ -56,10 +56,8 @@ def areas(part: Part, found: Statistics) -> None:
     axes.bar(shares.edges[:-1], shares.percent, width=100 / BINS, align="edge", color=BLUE, edgecolor="white")
     axes.set(xlim=(0, 100), xticks=range(0, 101, 10))
     axes.grid(axis="y")
-    sizes = ("small, below 32²", "medium, below 96²", "large")
-    numbers = (shares.small, shares.medium, shares.large)
-    rows = [f"{size}: {number / found.instances:.1%}" for size, number in zip(sizes, numbers, strict=True)]
-    remark(axes, "\n".join(["by pixels, as COCO has it", *rows]))
+    parts = [number / found.instances for number in (shares.small, shares.medium, shares.large)]
+    remark(axes, "COCO sizes: small {:.1%}, medium {:.1%}, large {:.1%}".format(*parts))
 
 
 def per_image(part: Part, found: Statistics) -> None:
@@ -87,10 +85,10 @@ def per_image(part: Part, found: Statistics) -> None:
 def classes(part: Part, found: Statistics) -> None:
     """Instances of each class, and images with one (Fig. 8 of the paper)."""
     axes = part.subplots()
-    axes.set_title("Classes, by number of instances")
+    axes.set_title("Classes, by number of instances", pad=22)
     table = found.classes
-    order = table.by_instances()
-    if not found.instances:
+    order = table.by_instances()[: found.balance.classes]
+    if not len(order):
         note(axes, "no instances")
         return
     instances, images = table.instances[order], table.images[order]
@@ -101,14 +99,16 @@ def classes(part: Part, found: Statistics) -> None:
     else:
         axes.fill_between(places, instances, step="mid", color=BLUE, linewidth=0, label="instances")
         axes.plot(places, images, linestyle="none", marker=".", markersize=3, color=ORANGE, label="images")
-    _class_axis(axes, [str(name) for name in table.name[order]])
-    if instances[0] >= SPREAD * max(1, instances.min()):
+    _class_axis(axes, [str(name) for name in table.name[order]], room=130)
+    if without := len(table) - len(order):
+        remark(axes, f"{without:,} more without an instance")
+    if instances[0] >= SPREAD * instances[-1]:
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.5)
     axes.set_ylabel("instances, images")
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y")
-    axes.legend(loc="upper right", ncols=2)
+    _legend_above(axes)
 
 
 def scores(part: Part, found: Statistics) -> None:
@@ -136,23 +136,22 @@ def balance(part: Part, found: Statistics) -> None:
     left.set_title(f"Instances kept of each class, pruned by {found.variant}", pad=22)
     right.set_title("Evenness of the classes", pad=22)
     kept = np.array([100 * after.kept for after in prunings])
-    present = np.flatnonzero(np.isfinite(kept).all(axis=0))
-    if not len(present):
+    if not found.instances:
         note(left, "no instances")
     elif len(prunings) == 1:
         _kept_at_one_rate(left, found, kept[0])
     else:
-        _kept_at_rates(left, found, kept[:, present])
+        _kept_at_rates(left, found, kept[:, found.classes.instances > 0])
     _evenness(right, found)
 
 
 def _kept_at_one_rate(axes: Axes, found: Statistics, kept: NDArray[np.float64]) -> None:
     after = found.balance.prunings[0]
-    order = found.classes.by_instances()
-    order = order[np.isfinite(kept[order])]
-    axes.plot(kept[order], linestyle="none", marker="o", markersize=4, **_over(BLUE), label="class")
+    order = found.classes.by_instances()[: found.balance.classes]
+    size = 6 if len(order) <= NAMED else 2
+    axes.plot(kept[order], linestyle="none", marker="o", markersize=size, color=BLUE, label="class")
     axes.axhline(100 * after.random, color=QUIET, linestyle="--", label="random choice")
-    _class_axis(axes, [str(name) for name in found.classes.name[order]], most=NAMED // 2)
+    _class_axis(axes, [str(name) for name in found.classes.name[order]], room=70)
     axes.set(ylabel=f"kept at {100 * after.rate:.4g} % pruned, %", ylim=(-3, 103))
     axes.grid(axis="y")
     _legend_above(axes)
@@ -170,9 +169,10 @@ def _kept_at_rates(axes: Axes, found: Statistics, kept: NDArray[np.float64]) -> 
     axes.grid()
     _legend_above(axes)
     present = np.flatnonzero(found.classes.instances)
-    worst_class = found.classes.name[present[kept[-1].argmin()]]
+    last = found.balance.prunings[-1]
+    names = [label(str(found.classes.name[present[kept[-1].argmin()]])), f"{len(last.vanished)} classes"]
     axes.annotate(
-        f"{label(str(worst_class))} {worst[-1]:.1f}",
+        f"{names[len(last.vanished) > 1]} {worst[-1]:.1f}",
         (rates[-1], worst[-1]),
         xytext=(6, 0),
         textcoords="offset points",
@@ -211,10 +211,11 @@ def _stairs(axes: Axes, histogram: Histogram, name: str, colour: str, *, filled:
         axes.stairs(percent, histogram.edges, color=colour, linewidth=1.6, label=name)
 
 
-def _class_axis(axes: Axes, names: list[str], most: int = NAMED) -> None:
+def _class_axis(axes: Axes, names: list[str], room: int) -> None:
+    """Classes along the x axis, which has room for that many letters."""
     axes.set_xlim(-0.7, len(names) - 0.3)
-    if len(names) <= most:
-        name_ticks(axes, names, size=9 if len(names) <= most // 4 else 7)
+    if len(names) <= room * 3 // 4:
+        name_ticks(axes, names, room)
         return
     axes.set_xlabel(f"{len(names):,} classes, from {label(names[0])} to {label(names[-1])}")
     axes.set_xticks([0, *range(99, len(names), -(-len(names) // 800) * 100)])

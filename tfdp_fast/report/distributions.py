@@ -141,8 +141,8 @@ def bins_for(*columns: NDArray[Any]) -> Bins:
     Parameters
     ----------
     *columns : float64 or int64
-        Finite values. If all are whole numbers, so are the edges. Else, if the greatest value is ten times the
-        least or more, the bins are equally wide on a logarithmic scale.
+        Finite values. If all are whole numbers, so are the edges. Else, if the greatest value is ten times
+        the least or more, the bins are equally wide on a logarithmic scale.
 
     Returns
     -------

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["check_figures", "is_figure_folder", "save_figures", "statistics_figure"]
 
+WIDTH = 13.0
+"""Of the figure, in inches."""
+
 PANELS: dict[str, tuple[Callable[[SubFigure | Figure, Statistics], None], tuple[float, float]]] = {
-    "areas": (panels.areas, (6.5, 3.2)),
-    "per_image": (panels.per_image, (6.5, 3.2)),
-    "classes": (panels.classes, (13, 3.8)),
-    "scores": (panels.scores, (13, 4.6)),
-    "balance": (panels.balance, (13, 3.6)),
+    "areas": (panels.areas, (WIDTH / 2, 3.2)),
+    "per_image": (panels.per_image, (WIDTH / 2, 3.2)),
+    "classes": (panels.classes, (WIDTH, 3.8)),
+    "scores": (panels.scores, (WIDTH, 4.6)),
+    "balance": (panels.balance, (WIDTH, 3.6)),
 }
 """By name, what draws a panel, and its width and height in inches."""
 
@@ -89,7 +92,7 @@ def statistics_figure(found: Statistics) -> Figure:
     shown = _shown(found)
     below = [name for name in shown if name not in {"areas", "per_image"}]
     heights = [PANELS["per_image"][1][1], *(PANELS[name][1][1] for name in below)]
-    figure = _figure((13, sum(heights)))
+    figure = drawing.new_figure(WIDTH, sum(heights))
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
     top = [name for name in shown if name not in below]
     for column, name in enumerate(top):
@@ -101,16 +104,8 @@ def statistics_figure(found: Statistics) -> Figure:
 
 def _panel_figure(found: Statistics, name: str) -> Figure:
     draw, size = PANELS[name]
-    figure = _figure(size)
+    figure = drawing.new_figure(*size)
     draw(figure, found)
-    return figure
-
-
-def _figure(size: tuple[float, float]) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     return figure
 
 

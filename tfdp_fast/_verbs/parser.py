@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from tfdp_fast._arguments import EPILOG, Parser, Run
-from tfdp_fast._verbs import compare, completion, demo, prune, report, score, warmup
+from tfdp_fast._verbs import compare, completion, demo, prune, report, score, stats, warmup
 
-VERBS = (prune, score, compare, report, demo, warmup, completion)
+VERBS = (prune, score, compare, stats, report, demo, warmup, completion)
 """In the order in which they are listed."""
 
 

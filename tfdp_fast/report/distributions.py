@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Distribution", "Histogram", "distribution_of", "exact_sum"]
+__all__ = ["Bins", "Distribution", "Histogram", "Scale", "bins_for", "distribution_of", "exact_sum"]
+
+Scale: TypeAlias = Literal["linear", "log"]
+"""What bins are equally wide on."""
 
 MOST_BINS = 40
 DECADES = (50, 20, 10, 5, 2, 1)
@@ -19,8 +22,8 @@ SPREAD = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Histogram:
-    """How many values there are in each of B bins.
+class Bins:
+    """B bins for values above 0.
 
     Attributes
     ----------
@@ -28,12 +31,22 @@ class Histogram:
         What the bins are equally wide on.
     edges : float64 [B + 1]
         Bin b holds ``edges[b] <= value < edges[b + 1]``.
-    counts : int64 [B]
-        The positive values in it.
     """
 
-    scale: Literal["linear", "log"]
+    scale: Scale
     edges: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram(Bins):
+    """How many values there are in each of B bins.
+
+    Attributes
+    ----------
+    counts : int64 [B]
+        The values in each.
+    """
+
     counts: NDArray[np.int64]
 
 
@@ -70,14 +83,15 @@ class Distribution:
     histogram: Histogram
 
 
-def distribution_of(values: NDArray[Any]) -> Distribution:
+def distribution_of(values: NDArray[Any], bins: Bins | None = None) -> Distribution:
     """How values are distributed.
 
     Parameters
     ----------
     values : float64 or int64 [n]
-        Finite and at least 0; in any order, on which nothing depends. Whole numbers get bins whose edges are
-        whole.
+        Finite and at least 0; in any order, on which nothing depends.
+    bins : Bins, optional
+        Of the histogram; those that suit these values by default.
 
     Examples
     --------
@@ -87,7 +101,7 @@ def distribution_of(values: NDArray[Any]) -> Distribution:
     >>> found.histogram.edges, found.histogram.counts
     (array([1., 2., 3., 4.]), array([3, 1, 1]))
     """
-    whole = values.dtype.kind in "iu"
+    bins = bins_for(values) if bins is None else bins
     ordered = np.sort(values).astype(np.float64)
     n = len(ordered)
     positive = ordered[np.searchsorted(ordered, 0.0, "right") :]
@@ -104,7 +118,7 @@ def distribution_of(values: NDArray[Any]) -> Distribution:
         upper=upper,
         max=float(ordered[-1]) if n else None,
         gini=_gini(ordered, total) if total else None,
-        histogram=_histogram(positive, whole=whole),
+        histogram=Histogram(bins.scale, bins.edges, np.diff(np.searchsorted(positive, bins.edges))),
     )
 
 
@@ -121,24 +135,40 @@ def _gini(ordered: NDArray[np.float64], total: float) -> float:
     return max(0.0, exact_sum(weights * ordered) / total)
 
 
-def _histogram(positive: NDArray[np.float64], *, whole: bool) -> Histogram:
-    """Of ascending values above 0."""
-    if not len(positive):
-        return Histogram("linear", np.zeros(1), np.zeros(0, np.int64))
-    least, most = float(positive[0]), float(positive[-1])
+def bins_for(*columns: NDArray[Any]) -> Bins:
+    """Bins that suit the values above 0 of some columns together.
+
+    Parameters
+    ----------
+    *columns : float64 or int64
+        Finite values. If all are whole numbers, so are the edges. Else, if the greatest value is ten times
+        the least or more, the bins are equally wide on a logarithmic scale.
+
+    Returns
+    -------
+    Bins
+        At most about 40, and none if there are no values above 0.
+
+    Examples
+    --------
+    >>> bins_for(np.array([0.5, 2.0]), np.array([0.0, 5.5])).scale
+    'log'
+    >>> bins_for(np.array([2, 2, 4])).edges
+    array([2., 3., 4., 5.])
+    """
+    positive = [column[column > 0] for column in columns]
+    positive = [column for column in positive if len(column)]
+    if not positive:
+        return Bins("linear", np.zeros(1))
+    least = min(float(column.min()) for column in positive)
+    most = max(float(column.max()) for column in positive)
+    whole = all(column.dtype.kind in "iu" for column in columns)
     if not whole and most >= SPREAD * least:
-        return Histogram("log", *_counted(positive, _log_edges(least, most)))
-    return Histogram("linear", *_counted(positive, _linear_edges(least, most, whole=whole)))
+        return Bins("log", _log_edges(least, most))
+    return Bins("linear", _linear_edges(least, most, whole=whole))
 
 
-def _counted(
-    ordered: NDArray[np.float64], edges: list[float]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    bounds = np.array(edges)
-    return bounds, np.diff(np.searchsorted(ordered, bounds))
-
-
-def _linear_edges(least: float, most: float, *, whole: bool) -> list[float]:
+def _linear_edges(least: float, most: float, *, whole: bool) -> NDArray[np.float64]:
     step = _round_step((most - least or most) / MOST_BINS)
     if whole:
         step = max(1.0, step)
@@ -156,7 +186,7 @@ def _round_step(least: float) -> float:
     raise AssertionError(least)
 
 
-def _log_edges(least: float, most: float) -> list[float]:
+def _log_edges(least: float, most: float) -> NDArray[np.float64]:
     for per_decade in DECADES:
         first, last = (math.floor(math.log10(value) * per_decade) for value in (least, most))
         if last - first < MOST_BINS:
@@ -164,7 +194,7 @@ def _log_edges(least: float, most: float) -> list[float]:
     return _around([10.0 ** (i / per_decade) for i in range(first, last + 2)], least, most)
 
 
-def _around(edges: list[float], least: float, most: float) -> list[float]:
+def _around(edges: list[float], least: float, most: float) -> NDArray[np.float64]:
     """Edges that hold all values, and have no bin too many, although quotients and powers are rounded."""
     while edges[0] > least:
         edges.insert(0, 2 * edges[0] - edges[1])
@@ -174,4 +204,4 @@ def _around(edges: list[float], least: float, most: float) -> list[float]:
         del edges[0]
     while edges[-2] > most:
         del edges[-1]
-    return edges
+    return np.array(edges)

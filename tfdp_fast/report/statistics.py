@@ -21,7 +21,7 @@ from tfdp_fast.presets import AppliedPreset, PresetName
 from tfdp_fast.report._plain import plain
 from tfdp_fast.report.areas import Areas, areas_of
 from tfdp_fast.report.balance import SHARES, Balance, ClassMembers, balance_of
-from tfdp_fast.report.distributions import Distribution, distribution_of
+from tfdp_fast.report.distributions import Distribution, bins_for, distribution_of
 from tfdp_fast.scores import Scores, Variant
 from tfdp_fast.scoring import SUMS, check_options
 from tfdp_fast.selection import check_share
@@ -78,7 +78,7 @@ class ClassStatistics(Table):
 
 @dataclass(frozen=True, eq=False)
 class ScoreStatistics:
-    """The scores by one variant.
+    """The scores by one variant; both histograms have the same bins.
 
     Attributes
     ----------
@@ -306,6 +306,6 @@ def _class_statistics(si_scs: Scores, scs: Scores, members: ClassMembers) -> Cla
 
 def _score_statistics(scores: Scores, scored: NDArray[np.bool_]) -> ScoreStatistics:
     assert scores.instances is not None
-    return ScoreStatistics(
-        instances=distribution_of(scores.instances.score), images=distribution_of(scores.images.score[scored])
-    )
+    instances, images = scores.instances.score, scores.images.score[scored]
+    bins = bins_for(instances, images)
+    return ScoreStatistics(distribution_of(instances, bins), distribution_of(images, bins))

@@ -17,7 +17,9 @@ def report_report(written: WrittenReport, source: str) -> Report:
     contents = written.contents
     found = contents.statistics
     output = "-" if written.destination is None else str(written.destination)
-    shown = [picture for gallery in contents.galleries.values() for picture in (*gallery.best, *gallery.least)]
+    shown = [
+        picture for gallery in contents.galleries.values() for picture in (*gallery.best, *gallery.least)
+    ]
     blank = {picture.position for picture in shown if picture.pixels is None}
     data: dict[str, Any] = {
         "source": source,
@@ -50,7 +52,10 @@ def report_report(written: WrittenReport, source: str) -> Report:
         ("images", f"{number(found.images)}, {number(contents.remains.candidates)} candidates"),
         ("scored instances", number(found.instances)),
         ("classes", number(data["classes"])),
-        ("pictures", f"{number(data['pictures']['shown'])} in galleries, {number(len(blank))} on blank canvases"),
+        (
+            "pictures",
+            f"{number(data['pictures']['shown'])} in galleries, {number(len(blank))} on blank canvases",
+        ),
         *([("set aside", number(len(found.problems)))] if found.problems else []),
     ]
     return Report(f"Wrote {output}", data, rows)

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,15 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+PLACE = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads from 3 and writes to 4."""
 
 
 def find_chromium() -> str | None:
@@ -30,12 +40,13 @@ class Chromium:
         to_browser, self._out = _pipe()
         self._in, from_browser = _pipe()
 
-        def place() -> None:  # the browser reads from 3 and writes to 4
-            os.dup2(to_browser, 3)
-            os.dup2(from_browser, 4)
-
         self._process = subprocess.Popen(
             [
+                sys.executable,
+                "-c",
+                PLACE,
+                str(to_browser),
+                str(from_browser),
                 program,
                 "--headless",
                 "--no-sandbox",
@@ -50,8 +61,7 @@ class Chromium:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=place,
-            pass_fds=(3, 4),
+            pass_fds=(to_browser, from_browser),
         )
         os.close(to_browser)
         os.close(from_browser)
@@ -211,7 +221,11 @@ class Page:
 
     def requests(self) -> list[str]:
         """Addresses that were asked for, what is inside the page left out."""
-        sent = (e["params"]["request"]["url"] for e in self._events() if e["method"] == "Network.requestWillBeSent")
+        sent = (
+            e["params"]["request"]["url"]
+            for e in self._events()
+            if e["method"] == "Network.requestWillBeSent"
+        )
         return [url for url in sent if not url.startswith("data:")]
 
     def _events(self) -> list[dict[str, Any]]:
@@ -221,7 +235,9 @@ class Page:
         """Role and name of everything that assistive technology is told of."""
         nodes = self.call("Accessibility.getFullAXTree")["nodes"]
         return [
-            (node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]
+            (node["role"]["value"], node.get("name", {}).get("value", ""))
+            for node in nodes
+            if not node["ignored"]
         ]
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:

@@ -31,7 +31,9 @@ numbers, what each pruning rate leaves of it, and the best and the least images 
 
 def add(verbs: Any) -> None:
     """Add the verb and its arguments."""
-    parser = add_verb(verbs, "report", "write a page about a data set, its scores and its pruning", run, EPILOG)
+    parser = add_verb(
+        verbs, "report", "write a page about a data set, its scores and its pruning", run, EPILOG
+    )
     add_input(parser)
     parser.add_argument(
         "-o", "--output", metavar="FILE", required=True, help="where to, .html; - is standard output"

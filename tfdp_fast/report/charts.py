@@ -173,9 +173,7 @@ def bars(
         width = max(room * value / top, 1.0 if value > 0 else 0.0)
         shapes += [
             element("text", _cut(label), x=LABELS - 8, y=_at(middle + 4), class_="end"),
-            element(
-                "rect", x=LABELS, y=_at(middle - 6), width=_at(width), height=12, rx=1.5, class_="first"
-            ),
+            element("rect", x=LABELS, y=_at(middle - 6), width=_at(width), height=12, rx=1.5, class_="first"),
             element("text", number, x=_at(LABELS + width + 6), y=_at(middle + 4), class_="value"),
         ]
     return _chart(ROW * len(values), title, description, shapes)

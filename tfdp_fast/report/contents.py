@@ -17,7 +17,7 @@ from tfdp_fast.report.statistics import Statistics, measured_areas, statistics_o
 from tfdp_fast.report.thumbnails import Thumbnail, thumbnail
 from tfdp_fast.scores import Scores, Variant
 
-__all__ = ["EDGE", "Contents", "Edge", "Gallery", "gather_contents"]
+__all__ = ["EDGE", "Contents", "Edge", "VariantGallery", "gather_contents"]
 
 GALLERY_SIDE, EDGE_SIDE = 320, 128
 """The longer side of pictures in galleries, and beside the slider, in pixels."""
@@ -30,8 +30,8 @@ EDGE_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Gallery:
-    """The best and the least images by a variant, the best of all first and the least of all last."""
+class VariantGallery:
+    """The best and the least images by a variant, the best of all and the least of all first."""
 
     scores: Scores
     ranking: Ranking
@@ -65,7 +65,7 @@ class Contents:
         The data set in numbers.
     variant : str
         By which it is pruned.
-    galleries : dict of str to Gallery
+    galleries : dict of str to VariantGallery
         By variant, that one first.
     remains : Remains
         What remains at each pruning rate.
@@ -79,7 +79,7 @@ class Contents:
     fingerprint: Fingerprint | None
     statistics: Statistics
     variant: Variant
-    galleries: dict[Variant, Gallery]
+    galleries: dict[Variant, VariantGallery]
     remains: Remains
     edges: dict[int, Edge]
 
@@ -131,7 +131,7 @@ def gather_contents(
         pictures = dict(zip(wanted.tolist(), taken, strict=True))
         edges = _edges(measured, left, images, threads)
     galleries = {
-        name: Gallery(
+        name: VariantGallery(
             by_variant[name], rankings[name], *([pictures[i] for i in part.tolist()] for part in ends[name])
         )
         for name in by_variant
@@ -148,7 +148,7 @@ def _first(variant: Variant) -> list[Variant]:
 def _ends(ranking: Ranking, n: int) -> tuple[Any, Any]:
     """Positions of the best n images and of the least n; of few images, none is among both."""
     best = min(n, (len(ranking) + 1) // 2)
-    return ranking.positions[:best], ranking.positions[max(best, len(ranking) - n) :]
+    return ranking.positions[:best], ranking.positions[max(best, len(ranking) - n) :][::-1]
 
 
 def _edges(measured: MeasuredDataset, left: Remains, images: Any, threads: int) -> dict[int, Edge]:

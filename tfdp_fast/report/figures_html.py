@@ -9,7 +9,7 @@ import numpy as np
 from tfdp_fast.report.areas import BINS, Areas
 from tfdp_fast.report.charts import Line, bars, columns, linear_marks, lines, logarithmic_marks
 from tfdp_fast.report.distributions import Distribution
-from tfdp_fast.report.markup import Child, Markup, element
+from tfdp_fast.report.markup import Child, Markup, element, joined
 from tfdp_fast.report.numbers import number, per_cent, plural, significant
 from tfdp_fast.report.rates import RATES, Remains
 from tfdp_fast.report.statistics import Statistics
@@ -29,6 +29,8 @@ def figure(
     columns_: Sequence[Column],
     rows: Sequence[Sequence[Child]],
     legend: Markup | None = None,
+    *,
+    long: bool = False,
 ) -> Markup:
     """A chart with its caption, and its numbers in a table that can be opened."""
     data = scrolled(table(columns_, rows), f"Numbers of: {heading}", tall=len(rows) > 20)
@@ -38,22 +40,28 @@ def figure(
         chart,
         legend,
         element("details", element("summary", "Numbers"), data),
+        class_="long" if long else None,
     )
 
 
-def statistics_figures(found: Statistics) -> list[Markup]:
+def statistics_figures(found: Statistics) -> Markup:
     """All charts of the statistics."""
-    figures = [_classes(found)]
-    if found.areas is not None:
-        figures += [_area_shares(found.areas), _sizes(found.areas)]
-    figures.append(
-        _distribution("Instances of an image", "images with a scored instance", found.instances_per_image, "instances")
+    of_image = _distribution(
+        "Instances of an image", "images with a scored instance", found.instances_per_image, "instances"
     )
-    for variant, scores in found.scores.items():
-        figures.append(
-            _distribution(f"Image scores by {variant}", VARIANTS[variant], scores.images, "image score")
-        )
-    return figures
+    if found.areas is None:
+        figures = [_classes(found), of_image]
+    else:
+        figures = [_classes(found), _area_shares(found.areas), of_image, _sizes(found.areas)]
+    scores = [
+        _distribution(f"By {variant}", VARIANTS[variant], of_variant.images, "image score")
+        for variant, of_variant in found.scores.items()
+    ]
+    return joined(
+        element("div", figures, class_="grid"),
+        element("h3", "Image scores"),
+        element("div", scores, class_="grid pairs"),
+    )
 
 
 def _classes(found: Statistics) -> Markup:
@@ -83,7 +91,8 @@ def _classes(found: Statistics) -> Markup:
         (name(label), number(value), number(int(classes.images[i])))
         for i, label, value in zip(order, labels, values, strict=True)
     ]
-    return figure(heading, note, chart, [Column("class", False), Column("instances"), Column("images")], rows)
+    heads = [Column("class", False), Column("instances"), Column("images")]
+    return figure(heading, note, chart, heads, rows, long=10 < len(order) <= MANY_CLASSES)
 
 
 def _area_shares(areas: Areas) -> Markup:
@@ -107,7 +116,9 @@ def _area_shares(areas: Areas) -> Markup:
         )
     ]
     heads = [Column("share of the image", False), Column("instances"), Column("of all")]
-    note = f"{BINS} equal bins" + (f"; median {significant(areas.median, 3)} %" if areas.median is not None else "")
+    note = f"{BINS} equal bins" + (
+        f"; median {significant(areas.median, 3)} %" if areas.median is not None else ""
+    )
     return figure(heading, note, chart, heads, rows)
 
 
@@ -140,7 +151,11 @@ def _distribution(heading: str, note: str, found: Distribution, what: str) -> Ma
         f"{number(found.n)} values; from {significant(found.min)} to {significant(found.max)}, "
         f"quartiles {significant(found.lower)}, {significant(found.median)} and {significant(found.upper)}"
     )
-    marks = (logarithmic_marks if histogram.scale == "log" else linear_marks)(edges[0], edges[-1]) if counts else []
+    marks = (
+        (logarithmic_marks if histogram.scale == "log" else linear_marks)(edges[0], edges[-1])
+        if counts
+        else []
+    )
     scale = "; logarithmic" if histogram.scale == "log" else ""
     chart = columns(counts, marks, title=heading, description=told, x_label=what + scale)
     rows: list[Sequence[Child]] = [
@@ -164,9 +179,7 @@ def kept_shares(left: Remains) -> Markup:
         shares = np.zeros((RATES, 1))
     random = 100 * left.images / max(1, left.candidates)
     values = [shares.max(axis=1), np.median(shares, axis=1), shares.min(axis=1), random]
-    series = [
-        Line(label, found.tolist(), style) for (label, style), found in zip(KEPT, values, strict=True)
-    ]
+    series = [Line(label, found.tolist(), style) for (label, style), found in zip(KEPT, values, strict=True)]
     heading = "Share of its instances that a class keeps"
     half = [f"{line.label} {line.values[50]:.1f} %" for line in series]
     chart = lines(
@@ -196,7 +209,8 @@ def kept_shares(left: Remains) -> Markup:
         class_="legend",
     )
     rows = [
-        (f"{rate} %", *(f"{line.values[rate]:.1f} %" for line in series)) for rate in (*range(0, RATES, 10), 99)
+        (f"{rate} %", *(f"{line.values[rate]:.1f} %" for line in series))
+        for rate in (*range(0, RATES, 10), 99)
     ]
     heads = [Column("pruning rate"), *(Column(label) for label, _ in KEPT)]
     note = "the class that keeps most, the median class, and the one that keeps least"

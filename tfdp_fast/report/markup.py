@@ -80,7 +80,7 @@ def _attribute(key: str) -> str:
 
 
 def json_script(value: Any, **attributes: Any) -> Markup:
-    """Data for a script, as JSON in an element that nothing in it can close.
+    r"""Data for a script, as JSON in an element that nothing in it can close.
 
     Examples
     --------

@@ -47,8 +47,8 @@ def _policy(style: str, script: str) -> str:
     hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
     style_hash, script_hash = hashes
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; "
+        f"script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -63,9 +63,9 @@ def _header(contents: Contents) -> Markup:
         "header",
         element("h1", element("bdi", contents.title)),
         element("p", f"{', '.join(counts)}; pruned by {contents.variant}"),
-        element("button", type="button", id="theme", class_="theme", aria_label="Switch between dark and light", hidden=True),
+        element("button", type="button", id="theme", class_="theme", hidden=True),
         class_="top",
-    )  # fmt: skip
+    )
 
 
 def _contents_list() -> Markup:

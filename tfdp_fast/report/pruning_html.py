@@ -1,4 +1,4 @@
-"""The part of a page about pruning: a slider over the rate with exact numbers, and the same without a script."""
+"""The part of a page about pruning: a slider over the rate, and a table for those without a script."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from tfdp_fast._text import one_line
 from tfdp_fast.report.contents import EDGE, Contents, edge_ranks
 from tfdp_fast.report.figures_html import kept_shares
 from tfdp_fast.report.markup import Child, Markup, element, joined, json_script
 from tfdp_fast.report.numbers import number, per_cent, significant
 from tfdp_fast.report.rates import RATES
 from tfdp_fast.report.tables import Column, definitions, filter_box, name, scrolled, table
-from tfdp_fast._text import one_line
 
 __all__ = ["pruning"]
 
@@ -37,9 +37,9 @@ def pruning(contents: Contents) -> Markup:
             f" with the variant {contents.variant}.",
         ),
         _panel(),
+        element("div", kept_shares(contents.remains), _classes_at_rate(), class_="grid pairs"),
         element("h3", "At the rates of the paper"),
         scrolled(_rates(contents), "What remains at the rates of the paper"),
-        element("div", kept_shares(contents.remains), class_="grid wide"),
         json_script(_data(contents), id="pruning-data"),
     )
 
@@ -68,7 +68,6 @@ def _panel() -> Markup:
             ("The first that go", "first-gone"),
         )
     ]
-    heads = [Column("class", False), Column("instances"), Column("remain"), Column("share that remains")]
     return element(
         "div",
         element(
@@ -80,14 +79,26 @@ def _panel() -> Markup:
             class_="rate",
         ),
         element("div", edges, class_="edges"),
-        element("h3", "Classes at this rate"),
-        filter_box("remaining", "Filter classes"),
-        scrolled(
-            table(heads, [], identifier="remaining", sortable=True), "Classes at this rate", tall=True
-        ),
         id="pruning-panel",
         hidden=True,
     )
+
+
+def _classes_at_rate() -> Markup:
+    """Filled by the script."""
+    heads = [Column("class", False), Column("instances"), Column("remain"), Column("share that remains")]
+    made = table(heads, [], identifier="remaining", sortable=True)
+    return element(
+        "div",
+        filter_box("remaining", "Filter classes"),
+        scrolled(made, "Classes at this rate", tall=True),
+        id="classes-at-rate",
+        hidden=True,
+    )
+
+
+def _fixed(evenness: float | None) -> str:
+    return "–" if evenness is None else f"{evenness:.3f}"
 
 
 def _rates(contents: Contents) -> Markup:
@@ -106,12 +117,12 @@ def _rates(contents: Contents) -> Markup:
                 number(at.instances),
                 per_cent(at.instances, total),
                 number(int(np.count_nonzero(at.class_instances))),
-                significant(at.evenness, 3),
+                _fixed(at.evenness),
                 [number(len(at.vanished)), lost, f" and {number(more)} more" if more > 0 else None],
             ]
         )
     heads = ["pruning rate", "images", "instances", "of all", "classes", "evenness"]
-    caption = f"Before pruning: evenness {significant(contents.statistics.balance.evenness, 3)}"
+    caption = f"Before pruning: evenness {_fixed(contents.statistics.balance.evenness)}"
     columns = [*map(Column, heads), Column("classes that vanish", False)]
     return table(columns, rows, caption=caption)
 
@@ -125,7 +136,8 @@ def _data(contents: Contents) -> dict[str, Any]:
     left = contents.remains
     counts = left.by_class.copy()
     counts[1:] = left.by_class[:-1] - left.by_class[1:]
-    names = [one_line(str(text)) for text in contents.statistics.classes.name]
+    classes = contents.statistics.classes
+    order = classes.by_instances()
     images = contents.scores.images
     edges = {}
     for rank in sorted(edge_ranks(left)):
@@ -147,6 +159,6 @@ def _data(contents: Contents) -> dict[str, Any]:
         "candidates": left.candidates,
         "edge": EDGE,
         "images": left.images.tolist(),
-        "classes": [[text, column] for text, column in zip(names, counts.T.tolist(), strict=True)],
+        "classes": [[one_line(str(classes.name[i])), counts[:, i].tolist()] for i in order],
         "edges": edges,
     }

@@ -48,7 +48,7 @@ class Remains:
     @property
     def classes(self) -> NDArray[np.int64]:
         """[100]: how many classes have an instance left."""
-        return np.count_nonzero(self.by_class, axis=1)
+        return np.asarray(np.count_nonzero(self.by_class, axis=1))
 
 
 def remains(measured: MeasuredDataset, scores: Scores) -> Remains:

@@ -8,15 +8,17 @@ import numpy as np
 
 from tfdp_fast import __version__
 from tfdp_fast._reports_preset import preset_rows
-from tfdp_fast.report.contents import GALLERY_SIDE, Contents, Gallery
+from tfdp_fast.report._wording import power_of_ten
+from tfdp_fast.report.contents import GALLERY_SIDE, Contents, VariantGallery
 from tfdp_fast.report.figures_html import statistics_figures
-from tfdp_fast.report.markup import Child, Markup, element, joined
+from tfdp_fast.report.markup import Child, Markup, element
+from tfdp_fast.report.method import method
 from tfdp_fast.report.numbers import number, per_cent, plural, significant
 from tfdp_fast.report.pictures import Picture
 from tfdp_fast.report.pruning_html import pruning
 from tfdp_fast.report.tables import Column, definitions, filter_box, name, scrolled, table
-from tfdp_fast.report.thumbnails import drawn
-from tfdp_fast.report.words import GLOSSARY, VARIANTS, method
+from tfdp_fast.report.thumbnails import drawn, most_of, unit_below
+from tfdp_fast.report.words import GLOSSARY, VARIANTS
 from tfdp_fast.scores import Scores
 
 __all__ = ["SECTIONS", "Section"]
@@ -41,9 +43,8 @@ def _overview(contents: Contents) -> Child:
         ("images", number(found.images)),
         ("with a scored instance", number(found.scored)),
         ("scored instances", number(found.instances)),
-        ("classes with instances" if classes == len(found.classes) else f"of {number(len(found.classes))} classes have instances",
-         number(classes)),
-    ]  # fmt: skip
+        (f"of {plural(len(found.classes), 'class', 'classes')} with instances", number(classes)),
+    ]
     facts: list[tuple[str, Child]] = [
         ("Source", name(found.source)),
         ("Format", found.format),
@@ -66,23 +67,29 @@ def _method(contents: Contents) -> Child:
     others = "; ".join(f"{other}: {what}" for other, what in VARIANTS.items() if other != variant)
     return [
         method(variant),
-        element("p", f"This is the variant {variant}, {VARIANTS[variant]}. The others: {others}.", class_="muted small"),
+        element(
+            "p",
+            f"This is the variant {variant}, {VARIANTS[variant]}. The others: {others}.",
+            class_="muted small",
+        ),
     ]
 
 
 def _statistics(contents: Contents) -> Child:
-    return element("div", statistics_figures(contents.statistics), class_="grid")
+    return statistics_figures(contents.statistics)
 
 
 def _galleries(contents: Contents) -> Child:
     parts: list[Child] = [
         element(
             "p",
-            "With the contours of all annotations. The numbers are the scores of the instances that add most.",
+            "With the contours of all annotations, and the scores of the instances that add most.",
         )
     ]
     for variant, gallery in contents.galleries.items():
-        parts.append(element("h3", f"By {variant}", element("span", f", {VARIANTS[variant]}", class_="muted")))
+        parts.append(
+            element("h3", f"By {variant}", element("span", f", {VARIANTS[variant]}", class_="muted"))
+        )
         ranks = gallery.ranking.ranks
         for heading, pictures in (("Best", gallery.best), ("Least", gallery.least)):
             items = [_picture(picture, gallery, int(ranks[picture.position])) for picture in pictures]
@@ -91,7 +98,7 @@ def _galleries(contents: Contents) -> Child:
     return parts
 
 
-def _picture(picture: Picture, gallery: Gallery, rank: int) -> Markup:
+def _picture(picture: Picture, gallery: VariantGallery, rank: int) -> Markup:
     scores = gallery.scores
     instances = int(scores.images.instances[picture.position])
     called = picture.file_name or f"image {picture.id}"
@@ -109,21 +116,20 @@ def _picture(picture: Picture, gallery: Gallery, rank: int) -> Markup:
 
 
 def _told(picture: Picture, scores: Scores) -> Child:
-    assert scores.instances is not None
-    values = scores.instances.score
-    scored = [(float(values[o.row]), o.category_name) for o in picture.outlines if o.row is not None]
+    most = most_of(picture, scores)
     parts: list[Child] = []
-    for value, category in sorted(scored, key=lambda pair: -pair[0])[:TOLD]:
-        parts += [", " if parts else None, name(category), f" {significant(value, 2)}"]
-    return [*parts, ", …" if len(scored) > TOLD else None]
+    for value, outline in most[:TOLD]:
+        parts += [", " if parts else None, name(outline.category_name), f" {significant(value, 2)}"]
+    unit = unit_below(picture, scores)
+    written = f"; numbers in {power_of_ten(unit)}" if unit else ""
+    return [*parts, ", …" if len(most) > TOLD else None, written]
 
 
 def _classes(contents: Contents) -> Child:
     classes, left = contents.statistics.classes, contents.remains.by_class
-    heads = [
-        Column("class", False), Column("id"), Column("instances"), Column("images"), Column("of all instances"),
-        Column("mean SI-SCS"), Column("total SI-SCS"), *(Column(f"kept at {rate} %") for rate in CLASS_RATES),
-    ]  # fmt: skip
+    headings = ("id", "instances", "images", "of all instances", "mean SI-SCS", "total SI-SCS")
+    kept = (f"kept at {rate} %" for rate in CLASS_RATES)
+    heads = [Column("class", False), *map(Column, headings), *map(Column, kept)]
     rows = [
         (
             name(str(classes.name[i])),

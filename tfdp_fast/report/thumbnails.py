@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tfdp_fast.report.markup import Child, Markup, element, joined
+from tfdp_fast.report._wording import in_unit, unit_of
+from tfdp_fast.report.markup import Child, Markup, element
 from tfdp_fast.report.numbers import significant
 from tfdp_fast.report.pictures import Outline, Picture
 from tfdp_fast.scores import Scores
 
-__all__ = ["Thumbnail", "drawn", "thumbnail"]
+__all__ = ["Thumbnail", "drawn", "most_of", "thumbnail", "unit_below"]
 
 FINENESS = 2
 """Units of the drawing for a pixel of the thumbnail, in which coordinates are whole."""
@@ -97,17 +98,19 @@ def drawn(picture: Picture, scores: Scores, longest: int, label: str) -> Markup:
     small = thumbnail(picture, longest)
     size = {"width": small.width, "height": small.height}
     shapes: list[Child] = [element("title", label)]
-    if small.source is not None:
-        shapes.append(element("image", href=small.source, **size))
+    canvas = element("rect", **size, class_="canvas")
+    shapes.append(canvas if small.source is None else element("image", href=small.source, **size))
     for outline in picture.outlines:
         path = small.path(outline.contours)
         crowd = "" if outline.role == "scored" else " crowd"
         shapes.append(element("path", d=path, class_="halo"))
-        shapes.append(element("path", element("title", _told(outline, scores)), d=path, class_=f"contour{crowd}"))
+        shapes.append(
+            element("path", element("title", _told(outline, scores)), d=path, class_=f"contour{crowd}")
+        )
     return element(
         "svg",
         shapes,
-        _scores_written(picture, scores, small),
+        _written(picture, scores, small),
         viewBox=f"0 0 {small.width} {small.height}",
         class_="picture" if small.source else "picture blank",
         role="img",
@@ -123,16 +126,39 @@ def _told(outline: Outline, scores: Scores) -> str:
     return f"{outline.category_name}, score {score}"
 
 
-def _scores_written(picture: Picture, scores: Scores, small: Thumbnail) -> Markup:
+def unit_below(picture: Picture, scores: Scores) -> int:
+    """The power of ten that the numbers in a picture are multiples of."""
+    return unit_of([value for value, _ in most_of(picture, scores)])
+
+
+def most_of(picture: Picture, scores: Scores, n: int = LABELLED) -> list[tuple[float, Outline]]:
+    """The instances that add most to a picture's score, and what they add."""
     assert scores.instances is not None
     values = scores.instances.score
-    scored = [(float(values[o.row]), o) for o in picture.outlines if o.row is not None and o.contours]
-    texts = []
-    size = round(max(small.width, small.height) / 21)
-    for value, outline in sorted(scored, key=lambda pair: -pair[0])[:LABELLED]:
+    scored = [
+        (float(values[outline.row]), outline) for outline in picture.outlines if outline.row is not None
+    ]
+    return sorted(scored, key=lambda pair: -pair[0])[:n]
+
+
+def _written(picture: Picture, scores: Scores, small: Thumbnail) -> Child:
+    """The scores of instances, in the middle of their contours; where two would overlap, the larger one."""
+    unit = unit_below(picture, scores)
+    size = max(small.width, small.height * 4 // 3) // 22
+    texts: list[Child] = []
+    taken: list[tuple[float, float, float]] = []
+    for value, outline in most_of(picture, scores):
+        if not outline.contours:
+            continue
+        text = in_unit(value, unit)
+        half = 0.3 * size * len(text)
         low, high = (side(outline.contours[outline.primary], axis=0) for side in (np.min, np.max))
-        x, y = np.rint((low + high + 1) / 2 * small.scale).astype(int).tolist()
-        x = min(max(x, 2 * size), small.width - 2 * size)
-        y = min(max(y + size // 3, size), small.height - size // 3)
-        texts.append(element("text", significant(value, 2), x=x, y=y))
-    return joined(element("g", texts, font_size=size, aria_hidden="true") if texts else None)
+        x, y = ((low + high + 1) / 2 * small.scale).tolist()
+        x = min(max(x, half), small.width - half)
+        y = min(max(y, size / 2), small.height - size / 2)
+        if all(
+            abs(x - other_x) > half + other or abs(y - other_y) > size for other_x, other_y, other in taken
+        ):
+            taken.append((x, y, half))
+            texts.append(element("text", text, x=round(x), y=round(y + 0.36 * size)))
+    return element("g", texts, font_size=size, aria_hidden="true") if texts else None

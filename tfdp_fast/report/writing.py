@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from tfdp_fast._numbers import is_number
-from tfdp_fast._output import atomic_output, check_output, refuse_to_overwrite
+from tfdp_fast._output import atomic_output, check_output
 from tfdp_fast._text import one_line
 from tfdp_fast._threads import importing, resolve_threads, timed
 from tfdp_fast.errors import OptionError
@@ -22,6 +22,7 @@ from tfdp_fast.measuring import measure_dataset
 from tfdp_fast.presets import PresetName
 from tfdp_fast.report.contents import Contents, gather_contents
 from tfdp_fast.report.page import page
+from tfdp_fast.report.pictures import refuse_inputs
 from tfdp_fast.scores import Variant
 from tfdp_fast.scoring import SUMS, check_options
 
@@ -129,12 +130,11 @@ def write_report(
     if not is_number(n, int, np.integer) or n < 1:
         raise OptionError(f"n must be a whole number of at least 1, got {n!r}")
     check_output(destination)
-    is_path = isinstance(source, (str, os.PathLike))
-    if is_path and os.path.exists(source):  # noqa: PTH110: if not, the reader will say so
-        refuse_to_overwrite(destination, Path(source).stat())
     threads = resolve_threads(threads)
     with timed("read"), importing(SUMS, threads):
         dataset = open_dataset(source, on_error=on_error, fingerprint=fingerprint, preset=preset, **opening)
+    if isinstance(destination, (str, os.PathLike)):
+        refuse_inputs(destination, dataset, images)
     measured = measure_dataset(dataset, polygons=polygons, threads=threads, progress=progress)
     shown = {
         "variant": variant if variant != "tfdp" else None,
@@ -154,7 +154,7 @@ def write_report(
         images=images,
         threads=threads,
         title=title or f"Pruning report: {Path(dataset.source).name}",
-        command=_command(dataset, shown, flags) if is_path else None,
+        command=_command(dataset, shown, flags) if dataset.is_file else None,
         options=_options(dataset, shown, flags),
         fingerprint=dataset.fingerprint(),
     )

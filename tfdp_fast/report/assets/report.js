@@ -16,7 +16,7 @@
   const theme = byId("theme");
   const system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
-  const nameTheme = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
+  const nameTheme = () => { theme.textContent = isDark() ? "Light theme" : "Dark theme"; };
   theme.hidden = false;
   theme.parentElement.classList.add("has-theme");
   theme.addEventListener("click", () => {
@@ -91,7 +91,7 @@
     const shape = svg("svg", {
       viewBox: `0 0 ${width} ${height}`, class: source ? "picture" : "picture blank", role: "img", "aria-label": label,
     });
-    if (source) shape.append(svg("image", { href: source, width, height }));
+    shape.append(source ? svg("image", { href: source, width, height }) : svg("rect", { width, height, class: "canvas" }));
     shape.append(svg("path", { d: contours, class: "halo" }), svg("path", { d: contours, class: "contour" }));
     return shape;
   }
@@ -129,9 +129,8 @@
         const name = node("bdi", {}, file || String(id));
         const caption = node("span", { class: "caption" }, node("b", {}, `${whole(rank + 1)}.`), " ", name,
           node("br"), `score ${score}, ${whole(count)} ${count === 1 ? "instance" : "instances"}`);
-        const frame = node("div", { class: "frame" });
-        if (picture) frame.append(drawn(picture, `Image ${file || id}, rank ${whole(rank + 1)}, with the contours of its instances`));
-        items.push(node("li", {}, ...(picture ? [frame] : []), caption));
+        const label = `${file || `Image ${id}`}, rank ${whole(rank + 1)}, with the contours of its annotations`;
+        items.push(node("li", {}, ...(picture ? [drawn(picture, label)] : []), caption));
       }
       list.replaceChildren(...(items.length ? items : [node("li", { class: "muted small" }, "none")]));
     }
@@ -196,7 +195,7 @@
       if (number.value !== "" && rate >= 0 && rate <= 99) set(rate);
     });
     number.addEventListener("change", () => { number.value = range.value; });
-    panel.hidden = false;
+    panel.hidden = byId("classes-at-rate").hidden = false;
     number.value = range.value;
     show(Number(range.value));
   }

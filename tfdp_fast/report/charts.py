@@ -43,8 +43,10 @@ class Line:
     style: str
 
 
-def ticks(top: float, n: int = 4) -> list[float]:
-    """Round numbers from 0 to at least `top`, about n steps of 1, 2 or 5 times a power of ten.
+def ticks(top: float, n: int = 4, *, whole: bool = False) -> list[float]:
+    """Round numbers from 0 to at least `top`, about n steps of 1, 2, 2.5 or 5 times a power of ten.
+
+    With `whole`, all of them are whole.
 
     Examples
     --------
@@ -53,9 +55,10 @@ def ticks(top: float, n: int = 4) -> list[float]:
     """
     if not top > 0:
         return [0.0, 1.0]
-    raw = top / n
+    raw = max(top / n, 1.0 if whole else 0.0)
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * (1 - 1e-9))
+    factors = (1, 2, 5, 10) if whole else (1, 2, 2.5, 5, 10)
+    step = next(power * factor for factor in factors if power * factor >= raw * (1 - 1e-9))
     return [i * step for i in range(math.ceil(top / step - 1e-9) + 1)]
 
 
@@ -105,7 +108,7 @@ def columns(
     unit : str
         After the numbers at the left.
     """
-    heights = ticks(max(values, default=0.0))
+    heights = ticks(max(values, default=0.0), whole=not unit)
     step = _INNER / max(len(values), 1)
     shapes = []
     for i, value in enumerate(values):

@@ -57,16 +57,23 @@ def statistics_figures(found: Statistics) -> Markup:
         _distribution(f"By {variant}", VARIANTS[variant], of_variant.images, "image score")
         for variant, of_variant in found.scores.items()
     ]
+    is_long = len(_order(found)) <= MANY_CLASSES  # then there is room beside it
     return joined(
-        element("div", figures, class_="grid"),
+        element("div", figures, class_="grid" if is_long else "grid pairs"),
         element("h3", "Image scores"),
         element("div", scores, class_="grid pairs"),
     )
 
 
+def _order(found: Statistics) -> list[int]:
+    """The classes with an instance, most first."""
+    classes = found.classes
+    return [i for i in classes.by_instances().tolist() if classes.instances[i]]
+
+
 def _classes(found: Statistics) -> Markup:
     classes = found.classes
-    order = [i for i in classes.by_instances().tolist() if classes.instances[i]]
+    order = _order(found)
     values = classes.instances[order].tolist()
     labels = [str(classes.name[i]) for i in order]
     heading = "Instances of each class"
@@ -212,6 +219,6 @@ def kept_shares(left: Remains) -> Markup:
         (f"{rate} %", *(f"{line.values[rate]:.1f} %" for line in series))
         for rate in (*range(0, RATES, 10), 99)
     ]
-    heads = [Column("pruning rate"), *(Column(label) for label, _ in KEPT)]
+    heads = [Column("pruning rate", False), *(Column(label) for label, _ in KEPT)]
     note = "the class that keeps most, the median class, and the one that keeps least"
     return figure(heading, note, chart, heads, rows, legend)

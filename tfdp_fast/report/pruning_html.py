@@ -62,7 +62,7 @@ def _panel() -> Markup:
         "figures",
     )
     edges = [
-        element("div", element("h4", heading), element("ol", id=identifier))
+        element("div", element("h3", heading), element("ol", id=identifier))
         for heading, identifier in (
             ("The last that stay, next to go", "last-kept"),
             ("The first that go", "first-gone"),
@@ -108,7 +108,7 @@ def _rates(contents: Contents) -> Markup:
     for at in contents.statistics.balance.prunings:
         lost: list[Child] = []
         for i in at.vanished[:NAMED].tolist():
-            lost += [", " if lost else " ", name(str(names[i]))]
+            lost += [", " if lost else ": ", name(str(names[i]))]
         more = len(at.vanished) - NAMED
         rows.append(
             [
@@ -121,9 +121,9 @@ def _rates(contents: Contents) -> Markup:
                 [number(len(at.vanished)), lost, f" and {number(more)} more" if more > 0 else None],
             ]
         )
-    heads = ["pruning rate", "images", "instances", "of all", "classes", "evenness"]
+    heads = ["images", "instances", "of all", "classes", "evenness"]
     caption = f"Before pruning: evenness {_fixed(contents.statistics.balance.evenness)}"
-    columns = [*map(Column, heads), Column("classes that vanish", False)]
+    columns = [Column("pruning rate", False), *map(Column, heads), Column("classes that vanish", False)]
     return table(columns, rows, caption=caption)
 
 

@@ -128,7 +128,7 @@
         const [id, file, score, count, picture] = image;
         const name = node("bdi", {}, file || String(id));
         const caption = node("span", { class: "caption" }, node("b", {}, `${whole(rank + 1)}.`), " ", name,
-          node("br"), `score ${score}, ${whole(count)} ${count === 1 ? "instance" : "instances"}`);
+          node("br"), `score ${score}`, node("br"), `${whole(count)} ${count === 1 ? "instance" : "instances"}`);
         const label = `${file || `Image ${id}`}, rank ${whole(rank + 1)}, with the contours of its annotations`;
         items.push(node("li", {}, ...(picture ? [drawn(picture, label)] : []), caption));
       }

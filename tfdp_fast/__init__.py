@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tfdp_fast.masks import trace as trace
     from tfdp_fast.pruning import Pruned as Pruned
     from tfdp_fast.pruning import prune as prune
-    from tfdp_fast.pruning import repeat as repeat
+    from tfdp_fast.repeating import repeat as repeat
     from tfdp_fast.scorer import InstanceScores as InstanceScores
     from tfdp_fast.scorer import Scorer as Scorer
     from tfdp_fast.scores import Scores as Scores
@@ -47,7 +47,8 @@ _HOMES = {
     "formats.dataset": ("Progress",),
     "formats.opening": ("open_dataset",),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
-    "pruning": ("Pruned", "prune", "repeat"),
+    "pruning": ("Pruned", "prune"),
+    "repeating": ("repeat",),
     "scorer": ("InstanceScores", "Scorer"),
     "scores": ("Scores",),
     "scoring": ("score",),

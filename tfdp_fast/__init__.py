@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from tfdp_fast.ablation import Ablation as Ablation
+    from tfdp_fast.ablation import ablation as ablation
     from tfdp_fast.boundary import BoundaryCounts as BoundaryCounts
     from tfdp_fast.comparing import Comparison as Comparison
     from tfdp_fast.comparing import compare as compare
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from tfdp_fast.warming import warmup as warmup
 
 _HOMES = {
+    "ablation": ("Ablation", "ablation"),
     "boundary": ("BoundaryCounts",),
     "comparing": ("Comparison", "compare"),
     "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),

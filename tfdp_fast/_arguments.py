@@ -216,12 +216,13 @@ def add_images(parser: argparse.ArgumentParser) -> None:
     where_to.add_argument("--link-images", metavar="FOLDER", help="make symbolic links to them instead")
 
 
-def add_scoring(parser: argparse.ArgumentParser) -> None:
+def add_scoring(parser: argparse.ArgumentParser, *, variant: bool = True) -> None:
     """How to score."""
     group = parser.add_argument_group("scoring")
-    group.add_argument(
-        "--variant", choices=VARIANTS, default="tfdp", help="the method (default) or one of its ablations"
-    )
+    if variant:
+        group.add_argument(
+            "--variant", choices=VARIANTS, default="tfdp", help="the method (default) or one of its ablations"
+        )
     group.add_argument(
         "--preset",
         choices=PRESETS,

@@ -50,12 +50,15 @@ class Report:
         What people want to know, label and value.
     listings : list of Listing
         Tables below these.
+    plain : list of (str, str)
+        What stands for the tables in a pipe.
     """
 
     title: str
     data: dict[str, Any]
     rows: list[Row]
     listings: list[Listing] = field(default_factory=list)
+    plain: list[Row] = field(default_factory=list)
 
 
 def show(report: Report, *, as_json: bool, quiet: bool, stream: TextIO | None = None) -> None:
@@ -70,7 +73,7 @@ def show(report: Report, *, as_json: bool, quiet: bool, stream: TextIO | None = 
     elif not quiet and stream.isatty():
         _show_tables(report, stream)
     elif not quiet:
-        stream.writelines(f"{label}: {one_line(value)}\n" for label, value in report.rows)
+        stream.writelines(f"{label}: {one_line(value)}\n" for label, value in [*report.rows, *report.plain])
     stream.flush()
 
 

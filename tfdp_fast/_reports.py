@@ -62,7 +62,7 @@ def prune_report(pruned: Pruned, source: str | None) -> Report:
         "annotations": {
             **pruned.outcome.annotations,
         },
-        "problems": _problems(scores.problems),
+        "problems": problem_data(scores.problems),
         "problems_path": _text(pruned.problems_path),
         "lists": None if beside is None else {"keep": str(beside.keep), "drop": str(beside.drop)},
         "record": None if beside is None else str(beside.record),
@@ -84,7 +84,7 @@ def prune_report(pruned: Pruned, source: str | None) -> Report:
         ("annotations kept", number(annotations["kept"])),
         ("annotations dropped", number(annotations["dropped"])),
         *_annotation_rows(annotations),
-        *_problem_rows(scores.problems, pruned.problems_path),
+        *problem_rows(scores.problems, pruned.problems_path),
         *([("record", str(beside.record))] if beside else []),
         ("subset", subset.sha256[:16]),
     ]
@@ -124,7 +124,7 @@ def score_report(source: str, output: str | None, scores: Scores, problems_path:
         "best": best[:LISTED],
         "last": best[-1:],
         "annotations": annotations,
-        "problems": _problems(scores.problems),
+        "problems": problem_data(scores.problems),
         "problems_path": _text(problems_path),
     }
     rows: list[Row] = [
@@ -136,7 +136,7 @@ def score_report(source: str, output: str | None, scores: Scores, problems_path:
         ("scored images", number(len(ranked))),
         ("scored instances", number(len(scores.instances))),
         *_annotation_rows(annotations),
-        *_problem_rows(scores.problems, problems_path),
+        *problem_rows(scores.problems, problems_path),
     ]
     if best:
         rows += [("best image", _named(best[0])), ("last image", _named(best[-1]))]
@@ -171,7 +171,8 @@ def _annotation_rows(annotations: dict[str, int]) -> list[Row]:
     ]
 
 
-def _problems(problems: list[Problem]) -> list[dict[str, Any]]:
+def problem_data(problems: list[Problem]) -> list[dict[str, Any]]:
+    """For machines: what was set aside."""
     return [dataclasses.asdict(problem) for problem in problems]
 
 
@@ -179,7 +180,8 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _problem_rows(problems: list[Problem], path: Path | None) -> list[Row]:
+def problem_rows(problems: list[Problem], path: Path | None) -> list[Row]:
+    """For people: the first records that were set aside, and where all of them are listed."""
     if not problems:
         return []
     where = f", listed in {path}" if path else ""

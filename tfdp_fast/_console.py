@@ -118,8 +118,8 @@ def _table_of(listing: Listing, console: Console) -> Table:
     from rich.measure import Measurement
 
     table = _table(listing, range(len(listing.header)))
-    too_wide = Measurement.get(console, console.options, table).maximum > console.width
-    if too_wide or not console.encoding.startswith("utf"):
+    wanted = Measurement.get(console, console.options.update_width(1 << 16), table).maximum
+    if wanted > console.width or not console.encoding.startswith("utf"):
         table = _table(listing, [place for place, name in enumerate(listing.header) if name])
     return table
 

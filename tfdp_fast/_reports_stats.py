@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from tfdp_fast._console import Listing, Report, Row, number, share
@@ -16,6 +14,9 @@ from tfdp_fast.report.statistics import ClassStatistics, Statistics
 
 LISTED = 20
 """How many classes a terminal shows."""
+
+NAMED = 5
+"""How many of the classes that vanish are named."""
 
 WIDTH = 12
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -42,6 +43,7 @@ def stats_report(found: Statistics, source: str, output: str | None) -> Report:
         ("instances per image", _summary(found.instances_per_image)),
         ("classes", f"{number(balance.classes)} with an instance, of {number(len(found.classes))}"),
         *_size_rows(found.areas, found.instances),
+        *_lost_rows(found.classes, balance),
     ]
     listings = [
         _class_listing(found.classes),
@@ -70,6 +72,17 @@ def _size_rows(areas: Areas | None, instances: int) -> list[Row]:
         ("large", f"{share(areas.large, instances)} of 96 x 96 pixels or more"),
         *([("without an image size", number(areas.unsized))] if areas.unsized else []),
     ]
+
+
+def _lost_rows(classes: ClassStatistics, balance: Balance) -> list[Row]:
+    """The classes that vanish, where any do."""
+    rows = []
+    for after in balance.prunings:
+        names = [str(name) for name in classes.name[after.vanished]]
+        if names:
+            shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+            rows.append((f"classes lost at {100 * after.rate:.4g} %", f"{number(len(names))} ({shown})"))
+    return rows
 
 
 def _class_listing(classes: ClassStatistics) -> Listing:
@@ -114,7 +127,7 @@ def _score_listing(found: Statistics) -> Listing:
 
 
 def _balance_listing(found: Statistics) -> Listing:
-    balance, lost = found.balance, found.classes.name
+    balance = found.balance
     rows = [
         (
             "0 %",
@@ -138,7 +151,7 @@ def _balance_listing(found: Statistics) -> Listing:
                 _figure(float(kept.min()) if kept.size else None, percent=True),
                 _figure(after.evenness),
                 _figure(after.ratio),
-                _lost([str(name) for name in lost[after.vanished]]),
+                number(len(after.vanished)),
             )
         )
     header = (
@@ -147,19 +160,12 @@ def _balance_listing(found: Statistics) -> Listing:
         "instances",
         "kept",
         "by chance",
-        "worst class",
+        "worst",
         "evenness",
         "max/min",
-        "classes lost",
+        "lost",
     )
     return Listing(f"Class balance, pruned by {found.variant}", header, rows, label="pruned")
-
-
-def _lost(names: Sequence[str]) -> str:
-    if not names:
-        return "0"
-    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{len(names)} ({shown})"
 
 
 def _kept_listing(classes: ClassStatistics, balance: Balance) -> Listing:

@@ -305,7 +305,7 @@ def records() -> Iterator[dict[str, Any]]:
 
 
 def test_what_cannot_be_read_twice() -> None:
-    with pytest.raises(tfdp.DataError, match=r"areas=False does without") as refused:
+    with pytest.raises(tfdp.DataError, match=r"areas=False, or --no-areas, does without") as refused:
         tfdp.statistics(records())
     assert str(refused.value).count("\n") == 0
     found = tfdp.statistics(records(), areas=False)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tfdp_fast.pruning import Pruned as Pruned
     from tfdp_fast.pruning import prune as prune
     from tfdp_fast.pruning import repeat as repeat
+    from tfdp_fast.report.statistics import Statistics as Statistics
+    from tfdp_fast.report.statistics import statistics as statistics
     from tfdp_fast.scorer import InstanceScores as InstanceScores
     from tfdp_fast.scorer import Scorer as Scorer
     from tfdp_fast.scores import Scores as Scores
@@ -48,6 +50,7 @@ _HOMES = {
     "formats.opening": ("open_dataset",),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
     "pruning": ("Pruned", "prune", "repeat"),
+    "report.statistics": ("Statistics", "statistics"),
     "scorer": ("InstanceScores", "Scorer"),
     "scores": ("Scores",),
     "scoring": ("score",),

@@ -82,8 +82,8 @@ def prune_report(pruned: Pruned, source: str | None) -> Report:
         ("with crowd regions only", number(int(crowd_only.sum()))),
         ("annotations kept", number(annotations["kept"])),
         ("annotations dropped", number(annotations["dropped"])),
-        *_annotation_rows(annotations),
-        *_problem_rows(scores.problems, pruned.problems_path),
+        *annotation_rows(annotations),
+        *problem_rows(scores.problems, pruned.problems_path),
         *([("record", str(beside.record))] if beside else []),
         ("subset", subset.sha256[:16]),
     ]
@@ -142,8 +142,8 @@ def score_report(source: str, output: str | None, scores: Scores, problems_path:
         ("images", number(len(images))),
         ("scored images", number(len(ranked))),
         ("scored instances", number(len(scores.instances))),
-        *_annotation_rows(annotations),
-        *_problem_rows(scores.problems, problems_path),
+        *annotation_rows(annotations),
+        *problem_rows(scores.problems, problems_path),
     ]
     if best:
         rows += [("best image", _named(best[0])), ("last image", _named(best[-1]))]
@@ -170,7 +170,8 @@ def _annotations(scores: Scores) -> dict[str, int]:
     }
 
 
-def _annotation_rows(annotations: dict[str, int]) -> list[Row]:
+def annotation_rows(annotations: dict[str, int]) -> list[Row]:
+    """The numbers of annotations that count for nothing, or for little."""
     return [
         ("degenerate", f"{number(annotations['degenerate'])} (no area: score 0)"),
         ("crowd regions", f"{number(annotations['crowd'])} (not scored)"),
@@ -186,7 +187,8 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _problem_rows(problems: list[Problem], path: Path | None) -> list[Row]:
+def problem_rows(problems: list[Problem], path: Path | None) -> list[Row]:
+    """How many records were set aside, and the first of them."""
     if not problems:
         return []
     where = f", listed in {path}" if path else ""

@@ -240,6 +240,83 @@ class Dataset(abc.ABC):
             data-set order.
         """
 
+    @abc.abstractmethod
+    def areas(self, convention: FillConvention, *, threads: int) -> NDArray[np.int64]:
+        """How many pixels the mask of each annotation has: all parts of it, without its holes.
+
+        To be called after `measure`, with the same convention. Where masks are not kept, they are read a
+        second time.
+
+        Parameters
+        ----------
+        convention : FillConvention
+            How polygons become masks.
+        threads : int
+            Threads to use; the result does not depend on it.
+
+        Returns
+        -------
+        int64 [A]
+            0 for annotations whose mask could not be used.
+
+        Raises
+        ------
+        OptionError
+            If the data set has not been measured, where it is known only by that; or if a polygon is in an
+            image of 2**32 pixels or more.
+        DataError
+            If the source cannot be read a second time: it is an iterator or a pipe, or it has changed.
+
+        Examples
+        --------
+        >>> from tfdp_fast._core import FillConvention
+        >>> from tfdp_fast.formats.opening import open_dataset
+        >>> square = [[1, 1, 5, 1, 5, 5, 1, 5]]
+        >>> image = {"image_id": 7, "height": 9, "width": 9}
+        >>> image["annotations"] = [{"segmentation": square, "category_id": 1}]
+        >>> data = open_dataset([image])
+        >>> _ = data.measure(FillConvention.COCO, threads=1, progress=None)
+        >>> data.areas(FillConvention.COCO, threads=1)
+        array([16])
+        """
+
+    @abc.abstractmethod
+    def trace(self, images: NDArray[np.int64], convention: FillConvention, *, threads: int) -> Traced:
+        """Trace the outer contours of the annotations of some images, crowd regions included.
+
+        To be called after `measure`, with the same convention. Where masks are not kept, those parts of the
+        source are read a second time that these images are in.
+
+        Parameters
+        ----------
+        images : int64
+            Positions in `image_ids`, in any order. An image that is named twice counts once.
+        convention : FillConvention
+            How polygons become masks.
+        threads : int
+            Threads to use; the result does not depend on it.
+
+        Raises
+        ------
+        OptionError
+            If there is no such image, or the data set has not been measured.
+        DataError
+            As for `areas`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tfdp_fast._core import FillConvention
+        >>> from tfdp_fast.formats.opening import open_dataset
+        >>> mask = np.zeros((6, 6), bool)
+        >>> mask[1:3, 1:4] = mask[5, 5] = True
+        >>> data = open_dataset([{"masks": mask[None], "labels": [1]}])
+        >>> _ = data.measure(FillConvention.COCO, threads=1, progress=None)
+        >>> traced = data.trace(np.array([0]), FillConvention.COCO, threads=1)
+        >>> [contour.tolist() for contour in traced.contours[0]], traced.primary
+        ([[[5, 5]], [[1, 1], [1, 2], [3, 2], [3, 1]]], array([1]))
+        """
+
     def positions_in(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
         """The positions of the annotations of some images, ascending, int64 [n].
 

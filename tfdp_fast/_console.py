@@ -19,7 +19,7 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True)
 class Listing:
-    """A table of its own, for people: shown on a terminal only.
+    """A table of its own, for people.
 
     Attributes
     ----------
@@ -29,11 +29,14 @@ class Listing:
         Names of the columns; all but the first are aligned to the right.
     rows : sequence of sequence of str
         The cells.
+    lines : sequence of (str, str)
+        What a pipe gets in place of the table: nothing, if its content is of no use there.
     """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    lines: Sequence[Row] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def show(report: Report, *, as_json: bool, quiet: bool, stream: TextIO | None = 
     elif not quiet and stream.isatty():
         _show_tables(report, stream)
     elif not quiet:
-        stream.writelines(f"{label}: {one_line(value)}\n" for label, value in report.rows)
+        lines = [*report.rows, *(line for listing in report.listings for line in listing.lines)]
+        stream.writelines(f"{label}: {one_line(value)}\n" for label, value in lines)
     stream.flush()
 
 

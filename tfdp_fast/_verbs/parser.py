@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from tfdp_fast._arguments import EPILOG, Parser, Run
-from tfdp_fast._verbs import compare, completion, demo, prune, score, warmup
+from tfdp_fast._verbs import compare, completion, demo, explain, gallery, prune, score, warmup
 
-VERBS = (prune, score, compare, demo, warmup, completion)
+VERBS = (prune, score, compare, explain, gallery, demo, warmup, completion)
 """In the order in which they are listed."""
 
 

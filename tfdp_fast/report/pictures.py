@@ -14,14 +14,14 @@ from PIL import Image
 
 from tfdp_fast._batches import fill_convention
 from tfdp_fast._image_files import path_of_image
-from tfdp_fast.errors import DataError
+from tfdp_fast.errors import DataError, OutputError
 from tfdp_fast.formats.dataset import Dataset, Traced
 from tfdp_fast.measuring import MeasuredDataset
 from tfdp_fast.report._pixels import UnusableImageError, load_pixels
 from tfdp_fast.scores import Scores
 from tfdp_fast.selection import select
 
-__all__ = ["Outline", "Picture", "Ranking", "Role", "take_pictures"]
+__all__ = ["Outline", "Picture", "Ranking", "Role", "refuse_inputs", "roles_of", "take_pictures"]
 
 Role: TypeAlias = Literal["scored", "crowd", "left out", "set aside"]
 """What an annotation is to the scores: ``"left out"`` by a preset, ``"set aside"`` because it has a fault."""
@@ -33,6 +33,8 @@ class Outline:
 
     Attributes
     ----------
+    position : int
+        Its position among all annotations of the data set.
     id : int or str
         The annotation's id.
     role : str
@@ -50,6 +52,7 @@ class Outline:
         Which of the contours is the primary one; -1 where there is none.
     """
 
+    position: int
     id: int | str
     role: Role
     row: int | None
@@ -150,6 +153,25 @@ def take_pictures(
     return [taken[int(position)] for position in positions]
 
 
+def refuse_inputs(
+    destination: str | os.PathLike[str], dataset: Dataset, images: str | os.PathLike[str] | None
+) -> None:
+    """Raise OutputError if what is to be written is a file of the data set, or one of its images."""
+    if not Path(destination).exists():
+        return
+    target = Path(destination).resolve()
+    if dataset.is_file:
+        source = Path(dataset.source).resolve()
+        if source == target or (source in target.parents and source != target.parent):
+            raise OutputError(f"{destination}: is in the data set that is being read")
+    folder = _folder_of_images(dataset, images)
+    if folder is None:
+        return
+    folder = folder.resolve()
+    if folder in target.parents and str(target.relative_to(folder)) in map(str, dataset.file_names):
+        raise OutputError(f"{destination}: is an image of the data set")
+
+
 def _folder_of_images(dataset: Dataset, images: str | os.PathLike[str] | None) -> Path | None:
     if images is None:
         return dataset.image_folder
@@ -188,17 +210,14 @@ def _outlines(measured: MeasuredDataset, wanted: NDArray[np.int64], threads: int
     dataset = measured.dataset
     traced: Traced = dataset.trace(wanted, fill_convention(measured.polygons), threads=threads)
     rows = np.searchsorted(measured.positions, traced.positions)
-    faulty = {problem.row for problem in measured.problems}
+    roles = roles_of(measured, traced.positions)
     found: dict[int, list[Outline]] = {position: [] for position in wanted.tolist()}
-    for annotation, row, contours, primary in zip(
-        traced.positions.tolist(), rows.tolist(), traced.contours, traced.primary.tolist(), strict=True
+    for annotation, role, row, contours, primary in zip(
+        traced.positions.tolist(), roles, rows.tolist(), traced.contours, traced.primary.tolist(), strict=True
     ):
-        role: Role = "scored"
-        if not measured.scored[annotation]:
-            is_faulty = int(dataset.rows[annotation]) in faulty
-            role = "set aside" if is_faulty else "crowd" if dataset.crowd[annotation] else "left out"
         category = int(dataset.category_index[annotation])
         outline = Outline(
+            position=annotation,
             id=dataset.annotation_ids[annotation].item(),
             role=role,
             row=row if role == "scored" else None,
@@ -209,6 +228,20 @@ def _outlines(measured: MeasuredDataset, wanted: NDArray[np.int64], threads: int
         )
         found[int(dataset.image_index[annotation])].append(outline)
     return found
+
+
+def roles_of(measured: MeasuredDataset, annotations: NDArray[np.int64]) -> list[Role]:
+    """What the annotations at some positions are to the scores."""
+    faulty = {problem.row for problem in measured.problems}
+
+    def role(annotation: int) -> Role:
+        if measured.scored[annotation]:
+            return "scored"
+        if int(measured.dataset.rows[annotation]) in faulty:
+            return "set aside"
+        return "crowd" if measured.dataset.crowd[annotation] else "left out"
+
+    return [role(annotation) for annotation in annotations.tolist()]
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from tfdp_fast.pruning import Pruned as Pruned
     from tfdp_fast.pruning import prune as prune
     from tfdp_fast.pruning import repeat as repeat
-    from tfdp_fast.report.explaining import Explanation as Explanation
     from tfdp_fast.report.explaining import explain as explain
+    from tfdp_fast.report.explanations import Explanation as Explanation
     from tfdp_fast.report.gallery import Gallery as Gallery
     from tfdp_fast.report.gallery import gallery as gallery
     from tfdp_fast.scorer import InstanceScores as InstanceScores
@@ -52,7 +52,8 @@ _HOMES = {
     "formats.opening": ("open_dataset",),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
     "pruning": ("Pruned", "prune", "repeat"),
-    "report.explaining": ("Explanation", "explain"),
+    "report.explaining": ("explain",),
+    "report.explanations": ("Explanation",),
     "report.gallery": ("Gallery", "gallery"),
     "scorer": ("InstanceScores", "Scorer"),
     "scores": ("Scores",),

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfdp_fast._console import Listing, Report, Row, number
 from tfdp_fast.report._wording import rate_text
-from tfdp_fast.report.explaining import ExplainedInstance, Explanation
+from tfdp_fast.report.explanations import ExplainedInstance, Explanation
 from tfdp_fast.report.gallery import Gallery, GalleryImage, Which
 
 _HEADER = [

@@ -45,8 +45,8 @@ def check_picture(destination: str | os.PathLike[str]) -> None:
     MissingExtraError
         If matplotlib is not installed.
     """
-    if not isinstance(destination, (str, os.PathLike)) or os.fspath(destination) == "-":
-        raise OptionError(f"a picture goes to a file, not to {destination!r}")
+    if os.fspath(destination) == "-":
+        raise OptionError("a picture goes to a file, not to standard output")
     if _suffix(destination) not in _METADATA:
         known = ", ".join(_METADATA)
         raise OptionError(f"{os.fspath(destination)}: the suffix of a picture is one of {known}")
@@ -131,6 +131,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 
 def elided(text: str, size: float, width: float) -> str:
     """The text, without its middle if it is wider than there is room for."""
+    width *= 0.98  # a renderer rounds each letter's place
     if text_width(text, size) <= width:
         return text
     for length in range(min(len(text) - 1, 200), 1, -1):

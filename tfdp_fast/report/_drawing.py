@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STRONG, THIN = 1.2, 0.55
 """Widths of a primary contour and of other parts, in points."""
+_NOTE = 10.0
+"""Height of the note at the bottom of a blank canvas, in points."""
 
 
 def fit(picture: Picture, width: float, height: float) -> tuple[float, float]:
@@ -167,7 +169,7 @@ def draw_labels(
         How many were written.
     """
     scale = np.array(size) / (max(picture.width, 1), max(picture.height, 1))
-    layout, written = Layout(*size, far=far), 0
+    layout, written = Layout(size[0], size[1] - (_NOTE if picture.note else 0), far=far), 0
     for index, (outline, text) in enumerate(labels):
         points = closed(outline)
         if written == most or not len(points):

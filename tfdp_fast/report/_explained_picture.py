@@ -11,13 +11,13 @@ from tfdp_fast.report._colours import colours_of
 from tfdp_fast.report._drawing import draw_labels, draw_picture, fit
 from tfdp_fast.report._key import Key
 from tfdp_fast.report._wording import TITLES, rate_text, score_text
-from tfdp_fast.report.explaining import ExplainedInstance, Explanation
+from tfdp_fast.report.explanations import ExplainedInstance, Explanation
 from tfdp_fast.report.pictures import Picture
 
 _EDGE, _GAP, _HEAD = 16.0, 18.0, 44.0
 _IMAGE_WIDTH, _IMAGE_HEIGHT = 520.0, 430.0
 _LINE, _FONT = 11.5, 7.0
-_COLUMNS = {"#": 16.0, "class": 78.0, "SCS": 40.0, "SI-SCS": 38.0, "T_c": 44.0, "score": 56.0}
+_COLUMNS = {"#": 16.0, "class": 92.0, "SCS": 40.0, "SI-SCS": 38.0, "T_c": 44.0, "score": 56.0}
 _COLUMNS |= {"share": 38.0, "rank": 48.0}
 _TABLE = sum(_COLUMNS.values())
 _LEAST_LINES = 16
@@ -32,7 +32,7 @@ def draw_explanation(explanation: Explanation, picture: Picture, destination: st
 
 def _draw(explanation: Explanation, picture: Picture) -> Sheet:
     width, height = fit(picture, _IMAGE_WIDTH, _IMAGE_HEIGHT)
-    body = max(height, _LINE * (_LEAST_LINES + 1))
+    body = max(height, _LINE * (min(len(explanation.instances), _LEAST_LINES) + 1))
     image_room = max(width, 200.0)
     sheet_width = 2 * _EDGE + image_room + _GAP + _TABLE
     colours = colours_of(outline.category for outline in picture.outlines)

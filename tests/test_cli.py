@@ -87,7 +87,10 @@ def test_how_many(folder: Path, capsys: pytest.CaptureFixture[str], option: list
 
 
 USAGE = [
-    ([], "tfdp: error: say what to do: prune, score, compare, demo, warmup or completion (see tfdp --help)"),
+    (
+        [],
+        "tfdp: error: say what to do: prune, score, compare, explain, gallery, demo, warmup or completion",
+    ),
     (["prun"], "invalid choice: 'prun'"),
     (["prune", "data.json", "-o", "x.json"], "one of the arguments --rate --keep --k --from is required"),
     (["prune", "data.json", "--rate", "0.5"], "the following arguments are required: -o/--output"),

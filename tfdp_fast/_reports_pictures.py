@@ -126,7 +126,8 @@ def gallery_report(source: str, drawn: Gallery) -> Report:
         ]
     rows += [("not drawn", f"image {image_id}: {reason}") for image_id, reason in drawn.not_shown.items()]
     if drawn.problems:
-        rows.append(("set aside", f"{number(len(drawn.problems))} annotations"))
+        what = "annotation" if len(drawn.problems) == 1 else "annotations"
+        rows.append(("set aside", f"{number(len(drawn.problems))} {what}"))
     return Report(f"Drew {drawn.destination}", data, rows)
 
 

@@ -92,7 +92,7 @@ def explain(
     >>> [(instance.id, instance.perimeter, instance.area) for instance in explanation.instances]
     [(2, 20.0, 16.0), (1, 32.0, 64.0)]
     >>> round(explanation.instances[0].share, 3)
-    0.526
+    0.556
     """
     check_options(variant, polygons, on_error, preset)
     threads = resolve_threads(threads)

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from tfdp_fast.pruning import Pruned as Pruned
     from tfdp_fast.pruning import prune as prune
     from tfdp_fast.pruning import repeat as repeat
+    from tfdp_fast.report.explaining import explain as explain
+    from tfdp_fast.report.explanations import Explanation as Explanation
+    from tfdp_fast.report.gallery import Gallery as Gallery
+    from tfdp_fast.report.gallery import gallery as gallery
     from tfdp_fast.report.statistics import Statistics as Statistics
     from tfdp_fast.report.statistics import statistics as statistics
     from tfdp_fast.scorer import InstanceScores as InstanceScores
@@ -50,6 +54,9 @@ _HOMES = {
     "formats.opening": ("open_dataset",),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
     "pruning": ("Pruned", "prune", "repeat"),
+    "report.explaining": ("explain",),
+    "report.explanations": ("Explanation",),
+    "report.gallery": ("Gallery", "gallery"),
     "report.statistics": ("Statistics", "statistics"),
     "scorer": ("InstanceScores", "Scorer"),
     "scores": ("Scores",),

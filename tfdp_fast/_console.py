@@ -22,7 +22,7 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True)
 class Listing:
-    """A table of its own.
+    """A table of its own, for people.
 
     Attributes
     ----------
@@ -33,27 +33,26 @@ class Listing:
         drawing: it is aligned to the left, and shown on a terminal only.
     rows : sequence of sequence of str
         The cells.
-    label : str or None
-        What a row is called in a pipe, before its first cell; None if the table is for terminals only.
+    lines : sequence of (str, str)
+        What a pipe gets in place of the table: nothing, if its content is of no use there.
     most : int or None
-        How many rows a terminal shows; a pipe has them all.
+        How many rows a terminal shows.
     """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
-    label: str | None = None
+    lines: Sequence[Row] = ()
     most: int | None = None
 
-    def lines(self) -> list[Row]:
-        """The rows as labels and values, for a pipe."""
-        if self.label is None:
-            return []
-        found = []
-        for name, *cells in self.rows:
-            named = [f"{title} {cell}" for title, cell in zip(self.header[1:], cells, strict=True) if title]
-            found.append((f"{self.label} {name}", ", ".join(named)))
-        return found
+
+def lines_of(label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Row]:
+    """The rows of a table for a pipe, each with a label before its first cell; drawings are left out."""
+    found = []
+    for name, *cells in rows:
+        named = [f"{title} {cell}" for title, cell in zip(header[1:], cells, strict=True) if title]
+        found.append((f"{label} {name}", ", ".join(named)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,8 @@ def show(report: Report, *, as_json: bool, quiet: bool, stream: TextIO | None = 
     elif not quiet and stream.isatty():
         _show_tables(report, stream)
     elif not quiet:
-        rows = [*report.rows, *(row for listing in report.listings for row in listing.lines())]
-        stream.writelines(f"{one_line(label)}: {one_line(value)}\n" for label, value in rows)
+        lines = [*report.rows, *(line for listing in report.listings for line in listing.lines)]
+        stream.writelines(f"{one_line(label)}: {one_line(value)}\n" for label, value in lines)
     stream.flush()
 
 

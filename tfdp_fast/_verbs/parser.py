@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from tfdp_fast._arguments import EPILOG, Parser, Run
-from tfdp_fast._verbs import compare, completion, demo, prune, score, stats, warmup
+from tfdp_fast._verbs import compare, completion, demo, explain, gallery, prune, score, stats, warmup
 
-VERBS = (prune, score, compare, stats, demo, warmup, completion)
+VERBS = (prune, score, compare, stats, gallery, explain, demo, warmup, completion)
 """In the order in which they are listed."""
 
 

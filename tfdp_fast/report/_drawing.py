@@ -60,13 +60,13 @@ def draw_picture(axes: Axes, picture: Picture, colours: Mapping[int, str], width
         clip_on=False,
         zorder=1,
     )
-    axes.add_patch(edge)
+    axes.add_artist(edge)
     outlines = sorted(picture.outlines, key=_drawn_first)
     for order, outline in enumerate(outlines):
         zorder = 2 + order / max(len(outlines), 1)
         for patch in _patches(outline, colours[outline.category], width / full_width, picture.pixels is None):
             patch.set_zorder(zorder)
-            axes.add_patch(patch)
+            axes.add_artist(patch)  # `add_patch` would look for the limits of each, which are known
     if picture.note is not None:
         note = elided(picture.note, 5.5, width - 6)
         text = axes.annotate(

@@ -282,9 +282,9 @@ def _pixel_values(method: PixelMethod, batch: PixelBatch) -> NDArray[np.float64]
 
     if method == "class_margin":
         _check_classes(batch)
-        if not np.less_equal(batch.targets, 1).all():
-            raise OptionError("targets are bool, or 0 and 1")
-        values, status = kernels.class_margin_values(batch.classes, batch.logits, batch.offsets)
+        values, status = kernels.class_margin_values(
+            batch.classes, batch.logits, batch.targets, batch.offsets
+        )
     else:
         values, status = kernels.pixel_values(code_of(method), batch.logits, batch.targets, batch.offsets)
     raise_bad(status, _name)

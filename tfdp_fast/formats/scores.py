@@ -56,6 +56,7 @@ def save_scores(scores: Scores, destination: str | os.PathLike[str]) -> None:
         there is none; floats are the shortest that read back the same.
     ``.json``
         ``{"<image id>": score}``, positive scores only, in data-set order: the form of the paper's authors.
+        If a score is negative, as AUM may be, all images that have an instance.
 
     Raises
     ------
@@ -280,8 +281,10 @@ def _read_csv(data: bytes) -> Scores:
 
 def _write_json(scores: Scores, file: BinaryIO) -> None:
     images = scores.images
-    positive = images.score > 0
-    pairs = zip(images.id[positive].tolist(), images.score[positive].tolist(), strict=True)
+    held = images.score > 0
+    if (images.score < 0).any():  # then 0 is a score like any other, where there is something to score
+        held = (images.score != 0) | (images.instances > 0)
+    pairs = zip(images.id[held].tolist(), images.score[held].tolist(), strict=True)
     file.write(json.dumps({str(image_id): score for image_id, score in pairs}).encode())
 
 

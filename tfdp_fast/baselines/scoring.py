@@ -13,7 +13,7 @@ from tfdp_fast.baselines._pixels import PixelBatch, as_array, gather, raise_bad
 from tfdp_fast.baselines.methods import PixelMethod, Pixels, Reduction, check_choice
 from tfdp_fast.errors import OptionError
 from tfdp_fast.integrations._image_ids import first_repeated, plain_ids
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.tables import Ids, ImageTable
 
 __all__ = ["image_scores", "instance_scores", "pixel_scores", "random_scores"]

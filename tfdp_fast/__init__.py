@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tfdp_fast.masks import trace as trace
     from tfdp_fast.pruning import Pruned as Pruned
     from tfdp_fast.pruning import prune as prune
-    from tfdp_fast.pruning import repeat as repeat
+    from tfdp_fast.repeating import repeat as repeat
     from tfdp_fast.report.explaining import explain as explain
     from tfdp_fast.report.explanations import Explanation as Explanation
     from tfdp_fast.report.gallery import Gallery as Gallery
@@ -54,11 +54,12 @@ _HOMES = {
     "formats.dataset": ("Progress",),
     "formats.opening": ("open_dataset",),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
-    "pruning": ("Pruned", "prune", "repeat"),
+    "pruning": ("Pruned", "prune"),
     "report.explaining": ("explain",),
     "report.explanations": ("Explanation",),
     "report.gallery": ("Gallery", "gallery"),
     "report.statistics": ("Statistics", "statistics"),
+    "repeating": ("repeat",),
     "scorer": ("InstanceScores", "Scorer"),
     "scores": ("Scores",),
     "scoring": ("score",),

@@ -16,6 +16,8 @@ POLYGONS = ("coco", "opencv")
 PRESETS = ("official",)
 ON_ERROR = ("raise", "skip")
 OF = ("scored", "annotated", "all")
+STRATEGIES = ("top", "random", "ccs", "stratified-by-class")
+ORDERS = ("highest", "lowest")
 FORMATS = ("coco", "voc", "cityscapes", "yolo", "sa1b", "webdataset", "jsonl", "arrow")
 DIFFICULT = ("include", "exclude")
 OUTPUT_FORMATS = ("parquet", "npz", "csv", "json")
@@ -144,6 +146,39 @@ def add_how_many(parser: argparse.ArgumentParser) -> Any:
     )
     group.add_argument("--k", type=int, metavar="N", help="number of images to KEEP")
     return group
+
+
+def add_of(parser: argparse.ArgumentParser) -> None:
+    """Which images a share refers to."""
+    parser.add_argument(
+        "--of",
+        choices=OF,
+        default="scored",
+        help="the images that a share refers to: those with a scored "
+        "instance (default), with an annotation, or all",
+    )
+
+
+def add_strategy(parser: argparse.ArgumentParser) -> None:
+    """How images are chosen."""
+    group = parser.add_argument_group("which images")
+    group.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default="top",
+        help="the best (default), at random, from strata of scores, or so that classes keep the same share",
+    )
+    group.add_argument(
+        "--order", choices=ORDERS, help="which scores are the best (default: highest; lowest for AUM)"
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="random, ccs: which draw it is (default: 0)")
+    group.add_argument(
+        "--beta",
+        type=float,
+        metavar="SHARE",
+        help="ccs: share of the best scores that is dropped first (default: 0.1 for lowest, else 0)",
+    )
+    group.add_argument("--strata", type=int, metavar="N", help="ccs: how many strata (default: 50)")
 
 
 def add_input(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:

@@ -8,9 +8,20 @@ from functools import partial
 from typing import Any
 
 from tfdp_fast._arguments import EPILOG, Parser, Run
-from tfdp_fast._verbs import compare, completion, demo, explain, gallery, prune, score, stats, warmup
+from tfdp_fast._verbs import (
+    compare,
+    completion,
+    demo,
+    explain,
+    gallery,
+    prune,
+    score,
+    select,
+    stats,
+    warmup,
+)
 
-VERBS = (prune, score, compare, stats, gallery, explain, demo, warmup, completion)
+VERBS = (prune, score, select, compare, stats, gallery, explain, demo, warmup, completion)
 """In the order in which they are listed."""
 
 

@@ -165,13 +165,12 @@ def test_images_come_back_from_csv(folder: Path, scores: Scores) -> None:
 def test_positive_scores_come_back_from_json(folder: Path, scores: Scores) -> None:
     path = folder / "scores.json"
     scores.save(path)
-    positive = scores.images.score > 0
-    expected = {
-        str(i): s
-        for i, s in zip(
-            scores.images.id[positive].tolist(), scores.images.score[positive].tolist(), strict=True
-        )
-    }
+    columns = (scores.images.id, scores.images.score, scores.images.instances)
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    if any(score < 0 for _, score, _ in rows):
+        expected = {str(i): score for i, score, instances in rows if score or instances > 0}
+    else:
+        expected = {str(i): score for i, score, _ in rows if score > 0}
     assert json.loads(path.read_text()) == expected
     loaded = Scores.load(path)
     assert list(map(str, loaded.images.id.tolist())) == list(expected)

@@ -6,9 +6,12 @@ import argparse
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-VARIANTS = ("tfdp", "scs", "si", "cb")
+if TYPE_CHECKING:
+    from tfdp_fast.scores import Variant
+
+VARIANTS: tuple[Variant, ...] = ("tfdp", "scs", "si", "cb")
 POLYGONS = ("coco", "opencv")
 PRESETS = ("official",)
 ON_ERROR = ("raise", "skip")
@@ -216,10 +219,28 @@ def add_images(parser: argparse.ArgumentParser) -> None:
     where_to.add_argument("--link-images", metavar="FOLDER", help="make symbolic links to them instead")
 
 
-def add_scoring(parser: argparse.ArgumentParser, *, variant: bool = True) -> None:
-    """How to score."""
+def add_image_folder(parser: argparse.ArgumentParser) -> None:
+    """Where images are that are drawn."""
+    parser.add_argument(
+        "--images",
+        metavar="FOLDER",
+        help="where the images are, for formats that do not say it (COCO, LVIS); without them, contours are "
+        "drawn on a blank canvas",
+    )
+
+
+def add_scoring(parser: argparse.ArgumentParser, *, several: bool = False, every: bool = False) -> None:
+    """How to score: by one variant, by several, or by every one."""
     group = parser.add_argument_group("scoring")
-    if variant:
+    if several:
+        group.add_argument(
+            "--variant",
+            choices=(*VARIANTS, "all"),
+            action="append",
+            dest="variants",
+            help="the method (default) or one of its ablations; may be given several times",
+        )
+    elif not every:
         group.add_argument(
             "--variant", choices=VARIANTS, default="tfdp", help="the method (default) or one of its ablations"
         )

@@ -7,11 +7,14 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from tfdp_fast._text import one_line
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from tfdp_fast.formats.dataset import OnProgress, Progress
 
 Row = tuple[str, str]
@@ -19,21 +22,37 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True)
 class Listing:
-    """A table of its own, for people: shown on a terminal only.
+    """A table of its own, for people.
 
     Attributes
     ----------
     title : str
         What it lists.
     header : sequence of str
-        Names of the columns; all but the first are aligned to the right.
+        Names of the columns; all but the first are aligned to the right. A column without a name is a
+        drawing: it is aligned to the left, and shown on a terminal only.
     rows : sequence of sequence of str
         The cells.
+    lines : sequence of (str, str)
+        What a pipe gets in place of the table: nothing, if its content is of no use there.
+    most : int or None
+        How many rows a terminal shows.
     """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    lines: Sequence[Row] = ()
+    most: int | None = None
+
+
+def lines_of(label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Row]:
+    """The rows of a table for a pipe, each with a label before its first cell; drawings are left out."""
+    found = []
+    for name, *cells in rows:
+        named = [f"{title} {cell}" for title, cell in zip(header[1:], cells, strict=True) if title]
+        found.append((f"{label} {name}", ", ".join(named)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -50,15 +69,12 @@ class Report:
         What people want to know, label and value.
     listings : list of Listing
         Tables below these.
-    plain : list of (str, str)
-        What stands for the tables in a pipe.
     """
 
     title: str
     data: dict[str, Any]
     rows: list[Row]
     listings: list[Listing] = field(default_factory=list)
-    plain: list[Row] = field(default_factory=list)
 
 
 def show(report: Report, *, as_json: bool, quiet: bool, stream: TextIO | None = None) -> None:
@@ -73,7 +89,8 @@ def show(report: Report, *, as_json: bool, quiet: bool, stream: TextIO | None = 
     elif not quiet and stream.isatty():
         _show_tables(report, stream)
     elif not quiet:
-        stream.writelines(f"{label}: {one_line(value)}\n" for label, value in [*report.rows, *report.plain])
+        lines = [*report.rows, *(line for listing in report.listings for line in listing.lines)]
+        stream.writelines(f"{one_line(label)}: {one_line(value)}\n" for label, value in lines)
     stream.flush()
 
 
@@ -91,13 +108,43 @@ def _show_tables(report: Report, stream: TextIO) -> None:
         table.add_row(_plain(label), _plain(value))
     console.print(table)
     for listing in report.listings:
-        table = Table(title=listing.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-        for number, name in enumerate(listing.header):
-            table.add_column(name, justify="right" if number else "left", header_style="dim", overflow="fold")
-        for row in listing.rows:
-            table.add_row(*map(_plain, row))
         console.print()
-        console.print(table)
+        console.print(_table_of(listing, console))
+
+
+def _table_of(listing: Listing, console: Console) -> Table:
+    """A listing for a terminal; without drawings where it is too narrow for them, or has no such letters."""
+    from rich.measure import Measurement
+
+    table = _table(listing, range(len(listing.header)))
+    wanted = Measurement.get(console, console.options.update_width(1 << 16), table).maximum
+    if wanted > console.width or not console.encoding.startswith("utf"):
+        table = _table(listing, [place for place, name in enumerate(listing.header) if name])
+    return table
+
+
+def _table(listing: Listing, places: Sequence[int]) -> Table:
+    """Some columns of a listing."""
+    from rich.table import Table
+
+    shown = listing.rows[: listing.most]
+    left_out = len(listing.rows) - len(shown)
+    table = Table(
+        title=listing.title,
+        title_justify="left",
+        title_style="bold",
+        caption=f"and {left_out:,} more, in a pipe or with --json" if left_out else None,
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for place in places:
+        name = listing.header[place]
+        justify: Literal["left", "right"] = "right" if place and name else "left"
+        table.add_column(name, justify=justify, header_style="dim", overflow="fold")
+    for row in shown:
+        table.add_row(*(_plain(row[place]) for place in places))
+    return table
 
 
 def _plain(text: str) -> Any:

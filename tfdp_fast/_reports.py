@@ -83,7 +83,7 @@ def prune_report(pruned: Pruned, source: str | None) -> Report:
         ("with crowd regions only", number(int(crowd_only.sum()))),
         ("annotations kept", number(annotations["kept"])),
         ("annotations dropped", number(annotations["dropped"])),
-        *_annotation_rows(annotations),
+        *annotation_rows(annotations),
         *problem_rows(scores.problems, pruned.problems_path),
         *([("record", str(beside.record))] if beside else []),
         ("subset", subset.sha256[:16]),
@@ -135,7 +135,7 @@ def score_report(source: str, output: str | None, scores: Scores, problems_path:
         ("images", number(len(images))),
         ("scored images", number(len(ranked))),
         ("scored instances", number(len(scores.instances))),
-        *_annotation_rows(annotations),
+        *annotation_rows(annotations),
         *problem_rows(scores.problems, problems_path),
     ]
     if best:
@@ -163,7 +163,8 @@ def _annotations(scores: Scores) -> dict[str, int]:
     }
 
 
-def _annotation_rows(annotations: dict[str, int]) -> list[Row]:
+def annotation_rows(annotations: dict[str, int]) -> list[Row]:
+    """The numbers of annotations that count for nothing, or for little."""
     return [
         ("degenerate", f"{number(annotations['degenerate'])} (no area: score 0)"),
         ("crowd regions", f"{number(annotations['crowd'])} (not scored)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfdp_fast._console import Listing, Report, Row, number
+from tfdp_fast._console import Listing, Report, Row, lines_of, number
 from tfdp_fast._reports import problem_data, problem_rows
 from tfdp_fast._reports_preset import preset_data, preset_rows
 from tfdp_fast._reports_select import CANDIDATES
@@ -53,56 +53,39 @@ def ablation_report(source: str, found: Ablation) -> Report:
         *problem_rows(scores.problems, None),
     ]
     listings = [_subsets(steps), _overlaps(steps), _correlations(found)]
-    return Report(f"Ablation on {source}", data, rows, listings, plain=_lines(steps, found))
+    return Report(f"Ablation on {source}", data, rows, listings)
 
 
 def _subsets(steps: list[dict[str, Any]]) -> Listing:
-    rows = [
-        (_rate(step), number(step["k"]), *(step["sha256"][variant][:SHOWN_IN_TABLE] for variant in VARIANTS))
-        for step in steps
-    ]
-    return Listing("Subsets", ("pruned", "kept", *VARIANTS), rows)
+    header = ("pruned", "kept", *VARIANTS)
+    table, whole = (
+        [
+            (_rate(step), number(step["k"]), *(step["sha256"][variant][:digits] for variant in VARIANTS))
+            for step in steps
+        ]
+        for digits in (SHOWN_IN_TABLE, SHOWN)
+    )
+    return Listing("Subsets", header, table, lines_of("subsets at", header, whole))
 
 
 def _overlaps(steps: list[dict[str, Any]]) -> Listing:
-    pairs = [", ".join(overlap["variants"]) for overlap in steps[0]["overlaps"]]
-    rows = [(_rate(step), *(_share(overlap) for overlap in step["overlaps"])) for step in steps]
-    return Listing("Overlaps: share of the images kept that both variants keep", ("pruned", *pairs), rows)
+    header = ("pruned", *("-".join(overlap["variants"]) for overlap in steps[0]["overlaps"]))
+    rows = [(_rate(step), *(f"{overlap['share']:.1%}" for overlap in step["overlaps"])) for step in steps]
+    title = "Overlaps: share of the images kept that both variants keep"
+    return Listing(title, header, rows, lines_of("overlaps at", header, rows))
 
 
 def _correlations(found: Ablation) -> Listing:
-    both_ways = {key: value for (a, b), value in found.spearman.items() for key in ((a, b), (b, a))}
-    rows = [(a, *("" if a == b else _correlation(both_ways[a, b]) for b in VARIANTS)) for a in VARIANTS]
-    return Listing("Rank correlation (Spearman)", ("", *VARIANTS), rows)
-
-
-def _lines(steps: list[dict[str, Any]], found: Ablation) -> list[Row]:
-    """The same as in the tables, a line for each rate."""
-    subsets = [
-        (
-            f"subsets, {_rate(step)} pruned",
-            f"{number(step['k'])} kept, "
-            + ", ".join(f"{variant} {step['sha256'][variant][:SHOWN]}" for variant in VARIANTS),
-        )
-        for step in steps
+    header = ("variant", *VARIANTS)
+    known = {frozenset(pair): value for pair, value in found.spearman.items()}
+    rows = [
+        (a, *(_correlation(1.0 if a == b else known[frozenset((a, b))]) for b in VARIANTS)) for a in VARIANTS
     ]
-    overlaps = [
-        (
-            f"overlaps, {_rate(step)} pruned",
-            ", ".join(f"{'-'.join(overlap['variants'])} {_share(overlap)}" for overlap in step["overlaps"]),
-        )
-        for step in steps
-    ]
-    said = (f"{a}-{b} {_correlation(value)}" for (a, b), value in found.spearman.items())
-    return [*subsets, *overlaps, ("rank correlations", ", ".join(said))]
+    return Listing("Rank correlation (Spearman)", header, rows, lines_of("rank correlation of", header, rows))
 
 
 def _rate(step: dict[str, Any]) -> str:
     return f"{100 * step['rate']:g} %"
-
-
-def _share(overlap: dict[str, Any]) -> str:
-    return f"{overlap['share']:.1%}"
 
 
 def _correlation(value: float | None) -> str:

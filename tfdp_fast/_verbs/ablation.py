@@ -33,7 +33,7 @@ def add(verbs: Any) -> None:
         help="share of the images to DROP, once for each (default: 0.2, 0.3, ... 0.9)",
     )
     add_of(parser)
-    add_scoring(parser, variant=False)
+    add_scoring(parser, every=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,9 +8,21 @@ from functools import partial
 from typing import Any
 
 from tfdp_fast._arguments import EPILOG, Parser, Run
-from tfdp_fast._verbs import ablation, compare, completion, demo, prune, score, select, warmup
+from tfdp_fast._verbs import (
+    ablation,
+    compare,
+    completion,
+    demo,
+    explain,
+    gallery,
+    prune,
+    score,
+    select,
+    stats,
+    warmup,
+)
 
-VERBS = (prune, score, select, compare, ablation, demo, warmup, completion)
+VERBS = (prune, score, select, compare, ablation, stats, gallery, explain, demo, warmup, completion)
 """In the order in which they are listed."""
 
 

@@ -55,6 +55,7 @@ def save_scores(scores: Scores, destination: str | os.PathLike[str]) -> None:
         there is none; floats are the shortest that read back the same.
     ``.json``
         ``{"<image id>": score}``, positive scores only, in data-set order: the form of the paper's authors.
+        If a score is negative, as AUM may be, all images that have an instance.
 
     Raises
     ------
@@ -253,8 +254,10 @@ def _table(table: type[TableT], columns: dict[str, Any], prefix: str) -> TableT:
 
 def _write_json(scores: Scores, file: BinaryIO) -> None:
     images = scores.images
-    positive = images.score > 0
-    pairs = zip(images.id[positive].tolist(), images.score[positive].tolist(), strict=True)
+    held = images.score > 0
+    if (images.score < 0).any():  # then 0 is a score like any other, where there is something to score
+        held = (images.score != 0) | (images.instances > 0)
+    pairs = zip(images.id[held].tolist(), images.score[held].tolist(), strict=True)
     file.write(json.dumps({str(image_id): score for image_id, score in pairs}).encode())
 
 

@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tfdp_fast import baselines as baselines
-    from tfdp_fast.ablation import Ablation as Ablation
-    from tfdp_fast.ablation import ablation as ablation
+    from tfdp_fast.ablating import Ablation as Ablation
+    from tfdp_fast.ablating import ablation as ablation
     from tfdp_fast.boundary import BoundaryCounts as BoundaryCounts
     from tfdp_fast.comparing import Comparison as Comparison
     from tfdp_fast.comparing import compare as compare
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from tfdp_fast.warming import warmup as warmup
 
 _HOMES = {
-    "ablation": ("Ablation", "ablation"),
+    "ablating": ("Ablation", "ablation"),
     "boundary": ("BoundaryCounts",),
     "comparing": ("Comparison", "compare"),
     "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),

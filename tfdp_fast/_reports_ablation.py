@@ -8,7 +8,7 @@ from tfdp_fast._console import Listing, Report, Row, lines_of, number
 from tfdp_fast._reports import problem_data, problem_rows
 from tfdp_fast._reports_preset import preset_data, preset_rows
 from tfdp_fast._reports_select import CANDIDATES
-from tfdp_fast.ablation import VARIANTS, Ablation
+from tfdp_fast.ablating import VARIANTS, Ablation
 
 SHOWN = 16
 """How many digits of a hash people see."""

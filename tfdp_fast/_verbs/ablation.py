@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it, and return the exit code."""
     from tfdp_fast._console import progress_bar
     from tfdp_fast._reports_ablation import ablation_report
-    from tfdp_fast.ablation import RATES, ablation
+    from tfdp_fast.ablating import RATES, ablation
 
     with progress_bar(enabled=not (arguments.quiet or arguments.json)) as progress:
         found = ablation(

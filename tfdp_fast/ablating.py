@@ -61,7 +61,7 @@ class AblationStep:
         """For each pair of variants, the share of the k images that both keep."""
         found: dict[Pair, float] = {}
         for a, b in combinations(VARIANTS, 2):
-            both = np.count_nonzero(self.subsets[a].keep & self.subsets[b].keep)
+            both = int(np.count_nonzero(self.subsets[a].keep & self.subsets[b].keep))
             found[a, b] = both / self.k if self.k else 1.0
         return found
 

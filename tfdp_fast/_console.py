@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -51,7 +51,11 @@ class Listing:
             return []
         found = []
         for name, *cells in self.rows:
-            named = [f"{title} {cell}" for title, cell in zip(self.header[1:], cells, strict=True) if title]
+            named = [
+                f"{title} {cell}"
+                for title, cell in zip(self.header[1:], cells, strict=True)
+                if title and cell
+            ]
             found.append((f"{self.label} {name}", ", ".join(named)))
         return found
 
@@ -178,6 +182,18 @@ def progress_bar(*, enabled: bool) -> Iterator[OnProgress | None]:
             )
 
         yield update
+
+
+@contextlib.contextmanager
+def status_line(*, enabled: bool) -> Iterator[Callable[[str], None]]:
+    """What is going on, in a line on standard error while it is a terminal; call it with the next words."""
+    if not enabled or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda words: status.update(_plain(words))
 
 
 def progress_line(progress: Progress, seconds: float | None) -> str:

@@ -88,7 +88,7 @@ def test_how_many(folder: Path, capsys: pytest.CaptureFixture[str], option: list
 
 
 USAGE = [
-    ([], "tfdp: error: say what to do: prune, score, select, compare, "),
+    ([], "tfdp: error: say what to do: prune, score, "),
     (["prun"], "invalid choice: 'prun'"),
     (
         ["prune", "data.json", "-o", "x.json"],

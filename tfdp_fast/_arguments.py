@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
@@ -57,6 +58,12 @@ class Parser(argparse.ArgumentParser):
         if options.get("metavar") in self._completions:
             action.complete = self._completions[options["metavar"]]  # type: ignore[attr-defined]
         return action
+
+    def add_subparsers(self, **options: Any) -> Any:
+        """Add verbs, whose arguments are completed in the same way."""
+        # argparse asks for a class, and only calls it.
+        verb_parser: Any = partial(Parser, completions=self._completions)
+        return super().add_subparsers(parser_class=verb_parser, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")

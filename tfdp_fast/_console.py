@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -45,14 +45,23 @@ class Listing:
     lines: Sequence[Row] = ()
     most: int | None = None
 
-
-def lines_of(label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Row]:
-    """The rows of a table for a pipe, each with a label before its first cell; drawings are left out."""
-    found = []
-    for name, *cells in rows:
-        named = [f"{title} {cell}" for title, cell in zip(header[1:], cells, strict=True) if title]
-        found.append((f"{label} {name}", ", ".join(named)))
-    return found
+    @classmethod
+    def labelled(
+        cls,
+        title: str,
+        header: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        label: str,
+        most: int | None = None,
+    ) -> Listing:
+        """A table whose rows a pipe gets as well, each with a label before its first cell."""
+        lines = []
+        for name, *cells in rows:
+            titled = zip(header[1:], cells, strict=True)
+            lines.append(
+                (f"{label} {name}", ", ".join(f"{head} {cell}" for head, cell in titled if head and cell))
+            )
+        return cls(title, header, rows, lines, most)
 
 
 @dataclass(frozen=True)
@@ -177,6 +186,18 @@ def progress_bar(*, enabled: bool) -> Iterator[OnProgress | None]:
             )
 
         yield update
+
+
+@contextlib.contextmanager
+def status_line(*, enabled: bool) -> Iterator[Callable[[str], None]]:
+    """What is going on, in a line on standard error while it is a terminal; call it with the next words."""
+    if not enabled or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda words: status.update(_plain(words))
 
 
 def progress_line(progress: Progress, seconds: float | None) -> str:

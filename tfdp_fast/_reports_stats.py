@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfdp_fast._console import Listing, Report, Row, lines_of, number, share
+from tfdp_fast._console import Listing, Report, Row, number, share
 from tfdp_fast._reports import annotation_rows, problem_rows
 from tfdp_fast._reports_preset import preset_data, preset_rows
 from tfdp_fast.report.areas import BINS, Areas
@@ -101,9 +101,7 @@ def _class_listing(classes: ClassStatistics) -> Listing:
         for i in classes.by_instances().tolist()
     ]
     header = ("class", "instances", "share", "", "images", "SI-SCS total", "SCS total", "mean SI-SCS")
-    return Listing(
-        "Classes, by number of instances", header, rows, lines_of("class", header, rows), most=LISTED
-    )
+    return Listing.labelled("Classes, by number of instances", header, rows, "class", most=LISTED)
 
 
 def _area_listing(areas: Areas) -> Listing:
@@ -114,7 +112,7 @@ def _area_listing(areas: Areas) -> Listing:
         for i, (n, percent) in enumerate(zip(areas.counts, areas.percent, strict=True))
     ]
     header = ("of the image", "instances", "share", "")
-    return Listing("Instance area, as a share of the image", header, rows, lines_of("area", header, rows))
+    return Listing.labelled("Instance area, as a share of the image", header, rows, "area")
 
 
 def _score_listing(found: Statistics) -> Listing:
@@ -125,7 +123,7 @@ def _score_listing(found: Statistics) -> Listing:
             cells = (*map(_figure, (*figures, values.mean, values.gini)), sparkline(values))
             rows.append((f"{variant}, {what}", *cells))
     header = ("scores of", "min", "25 %", "median", "75 %", "max", "mean", "Gini", "")
-    return Listing("Scores, by variant", header, rows, lines_of("scores", header, rows))
+    return Listing.labelled("Scores, by variant", header, rows, "scores")
 
 
 def _balance_listing(found: Statistics) -> Listing:
@@ -167,9 +165,7 @@ def _balance_listing(found: Statistics) -> Listing:
         "max/min",
         "lost",
     )
-    return Listing(
-        f"Class balance, pruned by {found.variant}", header, rows, lines_of("pruned", header, rows)
-    )
+    return Listing.labelled(f"Class balance, pruned by {found.variant}", header, rows, "pruned")
 
 
 def _kept_listing(classes: ClassStatistics, balance: Balance) -> Listing:
@@ -183,7 +179,7 @@ def _kept_listing(classes: ClassStatistics, balance: Balance) -> Listing:
     ]
     header = ("class", *(f"{100 * after.rate:.4g} %" for after in balance.prunings))
     title = "Instances kept of each class, by share of images pruned"
-    return Listing(title, header, rows, lines_of("kept of", header, rows), most=LISTED)
+    return Listing.labelled(title, header, rows, "kept of", most=LISTED)
 
 
 def _figure(value: float | None, *, percent: bool = False) -> str:

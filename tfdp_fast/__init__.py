@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tfdp_fast import baselines as baselines
+    from tfdp_fast.ablating import Ablation as Ablation
+    from tfdp_fast.ablating import ablation as ablation
     from tfdp_fast.boundary import BoundaryCounts as BoundaryCounts
     from tfdp_fast.comparing import Comparison as Comparison
     from tfdp_fast.comparing import compare as compare
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from tfdp_fast.warming import warmup as warmup
 
 _HOMES = {
+    "ablating": ("Ablation", "ablation"),
     "boundary": ("BoundaryCounts",),
     "comparing": ("Comparison", "compare"),
     "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),

@@ -236,8 +236,8 @@ def add_image_folder(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_scoring(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """How to score, by one variant or by several."""
+def add_scoring(parser: argparse.ArgumentParser, *, several: bool = False, every: bool = False) -> None:
+    """How to score: by one variant, by several, or by every one."""
     group = parser.add_argument_group("scoring")
     if several:
         group.add_argument(
@@ -247,7 +247,7 @@ def add_scoring(parser: argparse.ArgumentParser, *, several: bool = False) -> No
             dest="variants",
             help="the method (default) or one of its ablations; may be given several times",
         )
-    else:
+    elif not every:
         group.add_argument(
             "--variant", choices=VARIANTS, default="tfdp", help="the method (default) or one of its ablations"
         )

@@ -62,7 +62,7 @@ def prune_report(pruned: Pruned, source: str | None) -> Report:
         "annotations": {
             **pruned.outcome.annotations,
         },
-        "problems": _problems(scores.problems),
+        "problems": problem_data(scores.problems),
         "problems_path": _text(pruned.problems_path),
         "lists": None if beside is None else {"keep": str(beside.keep), "drop": str(beside.drop)},
         "record": None if beside is None else str(beside.record),
@@ -124,7 +124,7 @@ def score_report(source: str, output: str | None, scores: Scores, problems_path:
         "best": best[:LISTED],
         "last": best[-1:],
         "annotations": annotations,
-        "problems": _problems(scores.problems),
+        "problems": problem_data(scores.problems),
         "problems_path": _text(problems_path),
     }
     rows: list[Row] = [
@@ -172,7 +172,8 @@ def annotation_rows(annotations: dict[str, int]) -> list[Row]:
     ]
 
 
-def _problems(problems: list[Problem]) -> list[dict[str, Any]]:
+def problem_data(problems: list[Problem]) -> list[dict[str, Any]]:
+    """For machines: what was set aside."""
     return [dataclasses.asdict(problem) for problem in problems]
 
 
@@ -181,7 +182,7 @@ def _text(path: Path | None) -> str | None:
 
 
 def problem_rows(problems: list[Problem], path: Path | None) -> list[Row]:
-    """How many records were set aside, and the first of them."""
+    """For people: the first records that were set aside, and where all of them are listed."""
     if not problems:
         return []
     where = f", listed in {path}" if path else ""

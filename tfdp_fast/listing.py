@@ -47,10 +47,10 @@ class ImageList:
         OptionError
             If ids are neither all whole numbers nor all text.
         """
-        if isinstance(given, (str, os.PathLike, Subset)):
+        if isinstance(given, (str, os.PathLike)):
             side = side_of(given)
         else:
-            ids = _checked(given)
+            ids = given.ranking if isinstance(given, Subset) else _checked(given)
             side = side_of_ids("<ids>", ids, [None] * len(ids))
         if side.scores is not None:
             raise DataError(side.name, None, "is a file of scores: tfdp select chooses images by them")

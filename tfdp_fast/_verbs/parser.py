@@ -8,6 +8,7 @@ from typing import Any
 
 from tfdp_fast._arguments import EPILOG, Parser, Run
 from tfdp_fast._verbs import (
+    ablation,
     bench,
     compare,
     completion,
@@ -21,7 +22,7 @@ from tfdp_fast._verbs import (
     warmup,
 )
 
-VERBS = (prune, score, select, compare, stats, gallery, explain, demo, bench, warmup, completion)
+VERBS = (prune, score, select, compare, ablation, stats, gallery, explain, demo, bench, warmup, completion)
 """In the order in which they are listed."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from tfdp_fast._arguments import add_how_many, add_of, add_strategy, add_verb
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError("-o - and --json cannot both have standard output")
     if arguments.drop_output == "-":
         raise OptionError("--drop-output names a file: standard output is for those that are kept")
-    if arguments.drop_output is not None and arguments.drop_output == arguments.output:
+    if arguments.drop_output and arguments.output and _same(arguments.drop_output, arguments.output):
         raise OptionError("-o and --drop-output cannot be the same file")
     for output in (arguments.output, arguments.drop_output):
         if output not in {None, "-"}:
@@ -73,3 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     report = select_report(arguments.scores, arguments.output, arguments.drop_output, scores, subset)
     show(report, arguments, to_stderr=to_stdout)
     return OK
+
+
+def _same(a: str, b: str) -> bool:
+    """Are these two names of one file, be it there or not?"""
+    return Path(a).resolve() == Path(b).resolve()

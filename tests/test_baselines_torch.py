@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,3 +118,23 @@ def test_faults(batch: tuple[Any, Any]) -> None:
         TrainingRecorder().record(1, ["a", "b", "c"], bad, targets)
     with pytest.raises(OptionError, match="logits are float16, float32 or float64, got int64"):
         instance_scores("el2n", logits.long(), targets)
+
+
+def test_the_loop_of_the_page(
+    batch: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Path(__file__).resolve().parents[1] / "docs" / "baselines.md"
+    [loop] = re.findall(
+        r"^```python\n(import torch\n.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(1, 1, 3, padding=1)
+    images, targets = torch.randn(6, 1, 5, 5), batch[1].float().flatten()[: 6 * 25].reshape(6, 1, 5, 5)
+    ids = torch.tensor([9, 3, 4, 1, 8, 2])
+    loader = [(images[part], targets[part], ids[part]) for part in (slice(0, 4), slice(4, 6))]
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    exec(loop, {"epochs": 3, "loader": loader, "network": network, "optimizer": optimizer})
+    recorder = TrainingRecorder.load("recorder.tfdp")
+    assert (recorder.epochs, recorder.instance_ids.tolist()) == ([1, 2, 3], [1, 2, 3, 4, 8, 9])
+    assert len(recorder.scores("forgetting")) == 6

@@ -55,13 +55,17 @@ class Listing:
         most: int | None = None,
     ) -> Listing:
         """A table whose rows a pipe gets as well, each with a label before its first cell."""
-        lines = []
-        for name, *cells in rows:
-            titled = zip(header[1:], cells, strict=True)
-            lines.append(
-                (f"{label} {name}", ", ".join(f"{head} {cell}" for head, cell in titled if head and cell))
-            )
-        return cls(title, header, rows, lines, most)
+        return cls(title, header, rows, lines_of(label, header, rows), most)
+
+
+def lines_of(label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Row]:
+    """The rows of a table for a pipe, each with a label before its first cell; drawings are left out."""
+    lines = []
+    for name, *cells in rows:
+        titled = zip(header[1:], cells, strict=True)
+        shown = [f"{head} {cell}" for head, cell in titled if head and cell]
+        lines.append((f"{label} {name}", ", ".join(shown)))
+    return lines
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from tfdp_fast.demo import make_demo
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-PAGES = [ROOT / "docs" / f"{name}.md" for name in ("official", "formats", "statistics", "seeing")]
+NAMES = ("official", "formats", "selection", "statistics", "seeing")
+PAGES = [ROOT / "docs" / f"{name}.md" for name in NAMES]
 RECORDS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```console\n\$ (tfdp [^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -20,8 +20,7 @@ from tfdp_fast.demo import make_demo
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-NAMES = ("official", "formats", "selection", "statistics", "seeing")
-PAGES = [ROOT / "docs" / f"{name}.md" for name in NAMES]
+PAGES = [path for path in sorted((ROOT / "docs").glob("*.md")) if ">>>" in path.read_text("utf-8")]
 RECORDS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```console\n\$ (tfdp [^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -70,8 +70,8 @@ class Scores:
 
         ``.parquet`` (a row per image, its instances nested; needs the extra ``parquet``) and ``.npz`` hold
         everything and come back bit for bit. ``.csv`` holds the images; ``.json`` is the form of the paper's
-        authors, ``{"<image id>": score}`` with positive scores only. Neither of these says which preset it
-        was.
+        authors, ``{"<image id>": score}`` with positive scores only, unless some are negative. Neither of
+        these says which preset it was.
 
         Raises
         ------

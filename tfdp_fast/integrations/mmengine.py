@@ -136,4 +136,4 @@ def _function(name: str) -> Extract:
 
 
 if _Hook is not object:
-    importlib.import_module("mmengine.registry").HOOKS.register_module(module=RecorderHook)
+    importlib.import_module("mmengine.registry").HOOKS.register_module(module=RecorderHook, force=True)

@@ -77,6 +77,12 @@ THEMES = [
         "[paper-timing.md](paper-timing.md).",
     ),
     Theme(
+        "test_selection",
+        "Choosing images",
+        "`tfdp.select` by each strategy, from scores in memory, of as many images and instances as COCO "
+        "train2017 has; see [selection.md](selection.md).",
+    ),
+    Theme(
         "test_memory",
         "Memory",
         "The peak is what the system reports for the process: its own memory and the pages of the file that "

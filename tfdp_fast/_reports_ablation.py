@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfdp_fast._console import Listing, Report, Row, lines_of, number
+from tfdp_fast._console import Listing, Report, Row, number
 from tfdp_fast._reports import problem_data, problem_rows
 from tfdp_fast._reports_preset import preset_data, preset_rows
 from tfdp_fast._reports_select import CANDIDATES
@@ -65,23 +65,22 @@ def _subsets(steps: list[dict[str, Any]]) -> Listing:
         ]
         for digits in (SHOWN_IN_TABLE, SHOWN)
     )
-    return Listing("Subsets", header, table, lines_of("subsets at", header, whole))
+    lines = Listing.labelled("Subsets", header, whole, "subsets at").lines
+    return Listing("Subsets", header, table, lines)
 
 
 def _overlaps(steps: list[dict[str, Any]]) -> Listing:
     header = ("pruned", *("-".join(overlap["variants"]) for overlap in steps[0]["overlaps"]))
     rows = [(_rate(step), *(f"{overlap['share']:.1%}" for overlap in step["overlaps"])) for step in steps]
     title = "Overlaps: share of the images kept that both variants keep"
-    return Listing(title, header, rows, lines_of("overlaps at", header, rows))
+    return Listing.labelled(title, header, rows, "overlaps at")
 
 
 def _correlations(found: Ablation) -> Listing:
     header = ("variant", *VARIANTS)
-    known = {frozenset(pair): value for pair, value in found.spearman.items()}
-    rows = [
-        (a, *(_correlation(1.0 if a == b else known[frozenset((a, b))]) for b in VARIANTS)) for a in VARIANTS
-    ]
-    return Listing("Rank correlation (Spearman)", header, rows, lines_of("rank correlation of", header, rows))
+    known = {frozenset(pair): _correlation(value) for pair, value in found.spearman.items()}
+    rows = [(a, *("" if a == b else known[frozenset((a, b))] for b in VARIANTS)) for a in VARIANTS]
+    return Listing.labelled("Rank correlation (Spearman)", header, rows, "rank correlation of")
 
 
 def _rate(step: dict[str, Any]) -> str:

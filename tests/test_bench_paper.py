@@ -11,9 +11,11 @@ from typing import get_args
 import pytest
 
 from tfdp_fast import cli
+from tfdp_fast._reports_bench import paper_report
 from tfdp_fast.timing import compare, data_set, sources
 from tfdp_fast.timing.coco_like import write_coco_like
 from tfdp_fast.timing.compare import time_against_paper
+from tfdp_fast.timing.page import page_of
 from tfdp_fast.timing.paper import REPORTED, SOURCE
 from tfdp_fast.timing.results import DataSetTiming, Kind, PaperTiming, Ratio, Row
 
@@ -217,6 +219,19 @@ def test_page(folder: Path, capsys: pytest.CaptureFixture[str], timing: PaperTim
     assert shown.count("| quoted | paper, Tab. 6 |") == 3 * 10
     run(capsys, "-o", "page.md")
     assert (folder / "page.md").read_text() == shown
+
+
+def test_a_busy_machine_is_mentioned(timing: PaperTiming) -> None:
+    for load in (0.2, 3.5):
+        found = dataclasses.replace(timing, machine={**timing.machine, "load": load})
+        assert ("Other programs used the machine" in page_of(found)) is (load > 1)
+
+
+def test_every_column_has_a_name(timing: PaperTiming) -> None:
+    """One without would be left out on a narrow terminal."""
+    for listing in paper_report(timing, None).listings:
+        assert all(listing.header)
+        assert {len(row) for row in listing.rows} == {len(listing.header)}
 
 
 def test_losses_are_shown(

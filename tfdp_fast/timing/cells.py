@@ -9,9 +9,9 @@ from tfdp_fast.timing.results import DataSetTiming, PaperTiming, Ratio, Row
 from tfdp_fast.timing.tables import OUR_PROCESS, PAPERS_MEAN, PAPERS_TFDP, ROUTE
 from tfdp_fast.timing.text import duration, number, quotation
 
-ROW_HEADER = ("", "time", "spread", "rounds", "from", "note")
+ROW_HEADER = ("what", "time", "spread", "rounds", "from", "note")
 SUMMARY_HEADER = (
-    "",
+    "data set",
     "tfdp prune (measured)",
     "authors' route here",
     "TFDP (quoted)",
@@ -55,7 +55,7 @@ def summary_cells(one: DataSetTiming) -> Sequence[str]:
         row_cells(ours)[1],
         f"{row_cells(route)[1]} ({route.kind})".lstrip(),
         quotation(reported.tfdp),
-        quotation(reported.mean),
+        quotation(round(reported.mean, 2)),
         *("–" if value is None else number(value, "×") for value in values),
         number(reported.speed_up, "×"),
     )

@@ -21,6 +21,9 @@ from tfdp_fast.timing.paper import HARDWARE, SOURCE
 from tfdp_fast.timing.results import DataSetTiming, PaperTiming, Row
 from tfdp_fast.timing.text import duration, markdown
 
+BUSY = 1.0
+"""Processes that were running beforehand, from which on the page says so."""
+
 INTRODUCTION = f"""\
 Written by `tfdp bench paper`. Every row says whether its time was **measured** here, is **extrapolated** \
 from what was measured here on a part, or is **quoted** from the paper ({SOURCE}; {HARDWARE}).
@@ -53,6 +56,8 @@ def _parts(timing: PaperTiming) -> Iterator[str]:
     yield markdown(SUMMARY_HEADER, map(summary_cells, timing.data_sets))
     yield "## Where"
     yield markdown(("", ""), machine_in_words(timing))
+    if timing.machine["load"] >= BUSY:
+        yield "Other programs used the machine at the same time: alone, times would be shorter."
     yield "## What is slower, or differs"
     yield "\n".join(f"- {loss}" for loss in timing.losses) or "Nothing."
     for one in timing.data_sets:

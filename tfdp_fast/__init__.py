@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from tfdp_fast import baselines as baselines
     from tfdp_fast.boundary import BoundaryCounts as BoundaryCounts
     from tfdp_fast.comparing import Comparison as Comparison
     from tfdp_fast.comparing import compare as compare
@@ -56,12 +57,15 @@ _HOMES = {
     "totals": ("ClassTotals",),
     "warming": ("Warmup", "warmup"),
 }
+_PACKAGES = ("baselines",)
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [*_HOME_OF, "__version__"]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)

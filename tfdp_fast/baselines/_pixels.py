@@ -45,6 +45,15 @@ class PixelBatch:
         """How many pixels each instance has."""
         return np.diff(self.offsets)
 
+    def part(self, positions: NDArray[np.int64]) -> PixelBatch:
+        """Some of the instances, of one channel, in a copy."""
+        spans = [slice(*self.offsets[j : j + 2].tolist()) for j in positions.tolist()]
+        offsets = np.cumsum([0, *(span.stop - span.start for span in spans)], dtype=np.int64)
+        nothing = slice(0, 0)
+        logits = np.concatenate([self.logits[span] for span in [*spans, nothing]])
+        targets = np.concatenate([self.targets[span] for span in [*spans, nothing]])
+        return PixelBatch(logits, targets, offsets)
+
 
 def gather(
     logits: Any, targets: Any, offsets: Any, name: Callable[[int], str], *, channels: bool = False

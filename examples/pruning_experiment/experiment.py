@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import tfdp_fast as tfdp
 from pruning_experiment.data import CLASS_NAMES, Crops, Split, draw
@@ -95,9 +96,10 @@ def _repetition(
 def _outcome(net: MaskNet, crops: Crops, image_ids: Collection[int], testing: Crops) -> dict[str, Any]:
     """What a network was trained on, and how good it is."""
     iou, labels = mask_iou(net, testing), testing.labels.numpy()
+    kept = np.isin(crops.image_ids, list(image_ids))
     return {
         "images": len(image_ids),
-        "instances": int(np.isin(crops.image_ids, list(image_ids)).sum()),
+        "instances": _by_class(crops, kept),
         "iou": round(float(iou.mean()), 6),
         "iou_of_class": {
             name: round(float(iou[labels == c].mean()), 6) for c, name in enumerate(CLASS_NAMES)
@@ -106,5 +108,11 @@ def _outcome(net: MaskNet, crops: Crops, image_ids: Collection[int], testing: Cr
 
 
 def _contents(split: Split) -> dict[str, Any]:
-    counts = np.bincount(split.crops.labels.numpy(), minlength=len(CLASS_NAMES)).tolist()
-    return {"images": len(split.coco["images"]), "instances": dict(zip(CLASS_NAMES, counts, strict=True))}
+    every = np.ones(len(split.crops), np.bool_)
+    return {"images": len(split.coco["images"]), "instances": _by_class(split.crops, every)}
+
+
+def _by_class(crops: Crops, kept: NDArray[np.bool_]) -> dict[str, int]:
+    """How many of the instances that are kept there are of each class."""
+    counts = np.bincount(crops.labels.numpy()[kept], minlength=len(CLASS_NAMES)).tolist()
+    return dict(zip(CLASS_NAMES, counts, strict=True))

@@ -97,13 +97,11 @@ def _over_instances(runs: Results) -> Figure:
         x = [runs.over_seeds(instances, method, rate).mean for rate in runs.rates]
         spreads = [runs.over_seeds(instance_iou, method, rate) for rate in runs.rates]
         y, error = [s.mean for s in spreads], [s.deviation for s in spreads]
-        if method == "random":
-            axes.errorbar(x, y, error, color=QUIET, marker="s", markersize=4, linewidth=1.2, capsize=2.5)
-            axes.annotate("Random", (x[0], y[0]), (6, -12), textcoords="offset points", color=QUIET)
-        else:
-            axes.errorbar(
-                x, y, error, color=_colour(method), marker="o", markersize=4, linewidth=0, elinewidth=1
-            )
+        colour, marker, width = (QUIET, "s", 1.2) if method == "random" else (_colour(method), "o", 0)
+        axes.errorbar(x, y, error, color=colour, marker=marker, markersize=4, linewidth=width, elinewidth=1.1)
+        if method in {"random", "aum"}:  # the line, and what keeps fewer instances than it
+            label = METHODS[method].label
+            axes.annotate(label, (x[0], y[0]), (0, 13), textcoords="offset points", color=colour, ha="center")
     axes.text(0.98, 0.16, "from recorded training", color=BASELINE, transform=axes.transAxes, ha="right")
     axes.text(0.98, 0.08, "from shapes alone", color=SHAPES, transform=axes.transAxes, ha="right")
     axes.set_xlabel("instances trained on")

@@ -67,6 +67,7 @@ def tables(results: dict[str, Any]) -> str:
     """IoU of every method, how it differs from Random, and how much there was to train on."""
     runs = Results(results)
     seeds, comparisons = len(runs.seeds), (len(runs.methods) - 1) * len(runs.rates)
+    last = runs.rates[-1]
     difference = (
         "**Difference from Random of the same seed**, mean over the instances. Bold: the 95 % interval "
         f"of its mean (Student's t, {seeds} seeds) leaves out 0. Of {comparisons} comparisons, "
@@ -81,8 +82,10 @@ def tables(results: dict[str, Any]) -> str:
         _differences(runs, instance_iou),
         "**Difference from Random of the same seed**, mean over the classes.",
         _differences(runs, class_iou),
+        f"**Each class at {_percent(last)}**: mean IoU, and in brackets the instances that were trained on.",
+        _classes(runs, last),
         "**Instances that were trained on**, mean over the seeds. A column has equally many images.",
-        _table(runs, lambda method, rate: f"{runs.over_seeds(instances, method, rate).mean:.0f}", whole=True),
+        _table(runs, lambda method, rate: f"{runs.over_seeds(instances, method, rate).mean:.0f}"),
     ]
     return "\n\n".join(parts)
 
@@ -92,29 +95,54 @@ def _ious(runs: Results, measure: Measure) -> str:
         spread = runs.over_seeds(measure, method, rate)
         return f"{spread.mean:.1f} ± {spread.deviation:.1f}"
 
-    return _table(runs, cell, whole=True)
+    return _table(runs, cell)
 
 
 def _differences(runs: Results, measure: Measure) -> str:
     def cell(method: str, rate: float) -> str:
-        if method == "random":
-            return "0"
         difference = runs.against_random(measure, method, rate)
-        text = f"{difference.mean:+.1f} ± {difference.deviation:.1f}".replace("-", "−")
+        text = f"{_signed(difference.mean)} ± {difference.deviation:.1f}"
         return f"**{text}**" if difference.is_clear else text
 
-    return _table(runs, cell, whole=False)
+    rows = [
+        [METHODS[method].label, *(cell(method, rate) for rate in runs.rates)]
+        for method in runs.methods
+        if method != "random"
+    ]
+    return _markdown(_head(runs), rows)
 
 
-def _table(runs: Results, cell: Callable[[str, float], str], *, whole: bool) -> str:
-    """A row for each method and a column for each rate; if wanted, one of each for the whole data set."""
-    head = ["images dropped", *(f"{100 * rate:.0f} %" for rate in runs.rates)]
-    rows = [[METHODS[m].label, *(cell(m, rate) for rate in runs.rates)] for m in runs.methods]
-    if whole:
-        head.insert(1, "none")
-        empty = [""] * len(runs.rates)
-        rows = [["all images", cell("all", 0.0), *empty], *([name, "", *cells] for name, *cells in rows)]
-    return _markdown(head, rows)
+def _classes(runs: Results, rate: float) -> str:
+    names = list(runs.over_classes("iou_of_class", "all"))
+    rows = []
+    for method, dropped in [("all", 0.0), *((method, rate) for method in runs.methods)]:
+        iou = runs.over_classes("iou_of_class", method, dropped)
+        number = runs.over_classes("instances", method, dropped)
+        cells = (f"{100 * iou[name]:.1f} ({number[name]:.0f})" for name in names)
+        rows.append(["all images" if method == "all" else METHODS[method].label, *cells])
+    return _markdown(["", *names], rows)
+
+
+def _signed(value: float) -> str:
+    """With one digit after the point, and a sign unless that is 0."""
+    text = f"{value:+.1f}".replace("-", "−")
+    return text[1:] if text[1:] == "0.0" else text
+
+
+def _table(runs: Results, cell: Callable[[str, float], str]) -> str:
+    """A row for each method and a column for each rate; one more of each for the whole data set."""
+    whole = ["all images", cell("all", 0.0), *[""] * len(runs.rates)]
+    rows = [[METHODS[m].label, "", *(cell(m, rate) for rate in runs.rates)] for m in runs.methods]
+    first, *others = _head(runs)
+    return _markdown([first, "none", *others], [whole, *rows])
+
+
+def _head(runs: Results) -> list[str]:
+    return ["images dropped", *map(_percent, runs.rates)]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _contents(data: dict[str, Any]) -> str:

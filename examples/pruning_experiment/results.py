@@ -62,6 +62,11 @@ class Results:
         """A measure of a method at a rate; of the method ``"all"`` there is only rate 0."""
         return Spread(np.array([measure(self._runs[method, rate, seed]) for seed in self.seeds]))
 
+    def over_classes(self, what: str, method: str, rate: float = 0.0) -> dict[str, float]:
+        """What a run says of each class, as the mean over the seeds."""
+        runs = [self._runs[method, rate, seed][what] for seed in self.seeds]
+        return {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
+
     def against_random(self, measure: Measure, method: str, rate: float) -> Spread:
         """The differences of a method from Random of the same seed."""
         ours, random = (self.over_seeds(measure, name, rate).values for name in (method, "random"))
@@ -80,4 +85,4 @@ def class_iou(run: dict[str, Any]) -> float:
 
 def instances(run: dict[str, Any]) -> float:
     """How many instances it was trained on."""
-    return float(run["instances"])
+    return float(sum(run["instances"].values()))

@@ -54,24 +54,24 @@ class Made(StreamedDataset[Piece]):
             self.made_on.add(threading.get_ident())
             yield piece
 
-    def read(self, piece: Piece, convention: FillConvention) -> Chunk:
+    def read(self, piece: Piece, convention: FillConvention, *, again: bool) -> Chunk:
         self.threads.add(threading.get_ident())
         # The first pieces are the slowest, so that others overtake them.
         time.sleep(0.002 if isinstance(piece.image_id, int) and piece.image_id < 3 else 0)
         if piece.raises is not None:
             raise piece.raises
-        chunk = self.chunk(piece, convention)
-        if not self.hashing:
+        chunk = self.chunk(piece, convention, again)
+        if again or not self.hashing:
             return chunk
         text = str(piece.image_id).encode()
         file = FileRead(f"{piece.image_id}.txt", len(text), hashlib.sha256(text).hexdigest())
         return dataclasses.replace(chunk, files=[file])
 
-    def chunk(self, piece: Piece, convention: FillConvention) -> Chunk:
+    def chunk(self, piece: Piece, convention: FillConvention, again: bool) -> Chunk:
         builder = ChunkBuilder()
         if piece.unfit:
             builder.add_problem(f"image {piece.image_id}", "is unfit", file="f", is_annotation=False)
-            return builder.measured(convention)
+            return builder.measured(convention, with_masks=again)
         builder.add_image(piece.image_id, 20, 30, f"{piece.image_id}.jpg")
         for i, category_id in enumerate(piece.categories):
             side = 3 + int(category_id)
@@ -84,7 +84,7 @@ class Made(StreamedDataset[Piece]):
             )
         for _ in range(piece.ignored):
             builder.add_ignored()
-        return builder.measured(convention)
+        return builder.measured(convention, with_masks=again)
 
     def check_destination(self, destination: Any) -> NoReturn:
         raise NotImplementedError

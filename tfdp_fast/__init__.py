@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tfdp_fast import baselines as baselines
+    from tfdp_fast.ablating import Ablation as Ablation
+    from tfdp_fast.ablating import ablation as ablation
     from tfdp_fast.boundary import BoundaryCounts as BoundaryCounts
     from tfdp_fast.comparing import Comparison as Comparison
     from tfdp_fast.comparing import compare as compare
@@ -29,7 +31,13 @@ if TYPE_CHECKING:
     from tfdp_fast.masks import trace as trace
     from tfdp_fast.pruning import Pruned as Pruned
     from tfdp_fast.pruning import prune as prune
-    from tfdp_fast.pruning import repeat as repeat
+    from tfdp_fast.repeating import repeat as repeat
+    from tfdp_fast.report.explaining import explain as explain
+    from tfdp_fast.report.explanations import Explanation as Explanation
+    from tfdp_fast.report.gallery import Gallery as Gallery
+    from tfdp_fast.report.gallery import gallery as gallery
+    from tfdp_fast.report.statistics import Statistics as Statistics
+    from tfdp_fast.report.statistics import statistics as statistics
     from tfdp_fast.scorer import InstanceScores as InstanceScores
     from tfdp_fast.scorer import Scorer as Scorer
     from tfdp_fast.scores import Scores as Scores
@@ -42,13 +50,19 @@ if TYPE_CHECKING:
     from tfdp_fast.warming import warmup as warmup
 
 _HOMES = {
+    "ablating": ("Ablation", "ablation"),
     "boundary": ("BoundaryCounts",),
     "comparing": ("Comparison", "compare"),
     "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),
     "formats.dataset": ("Progress",),
     "formats.opening": ("open_dataset",),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
-    "pruning": ("Pruned", "prune", "repeat"),
+    "pruning": ("Pruned", "prune"),
+    "report.explaining": ("explain",),
+    "report.explanations": ("Explanation",),
+    "report.gallery": ("Gallery", "gallery"),
+    "report.statistics": ("Statistics", "statistics"),
+    "repeating": ("repeat",),
     "scorer": ("InstanceScores", "Scorer"),
     "scores": ("Scores",),
     "scoring": ("score",),

@@ -35,12 +35,7 @@ def measure_objects(
 
     Dense masks are measured where they are, without the GIL.
     """
-    dense = [i for i, mask in enumerate(objects) if _is_dense(mask)]
-    others = objects
-    if dense:
-        others = list(objects)
-        for i in dense:
-            others[i] = None
+    dense, others = without_dense(objects)
     counts, statuses = measure_batch(SegmentationBatch.from_objects(others, sizes), convention)
     for i in dense:
         if objects[i].shape == tuple(sizes[i].tolist()):
@@ -48,6 +43,17 @@ def measure_objects(
         else:
             statuses[i] = Status.SIZE_MISMATCH
     return counts, statuses
+
+
+def without_dense(objects: list[Any]) -> tuple[list[int], list[Any]]:
+    """The positions of dense masks, and all masks with None in their place."""
+    dense = [i for i, mask in enumerate(objects) if _is_dense(mask)]
+    if not dense:
+        return dense, objects
+    others = list(objects)
+    for i in dense:
+        others[i] = None
+    return dense, others
 
 
 def _is_dense(mask: Any) -> bool:

@@ -30,7 +30,7 @@ def draw_from_strata(scores: NDArray[np.float64], k: int, strata: int, seed: int
     """
     drawn = np.zeros(len(scores), np.bool_)
     stratum = strata_of(scores, strata)
-    members = np.argsort(stratum, kind="stable")
+    members = np.argsort(stratum.astype(np.min_scalar_type(strata)), kind="stable")  # small ones sort faster
     counts = np.bincount(stratum, minlength=strata)
     ends = np.cumsum(counts)
     budgets = allocate(counts, k)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from tfdp_fast._text import one_line
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from tfdp_fast.formats.dataset import OnProgress, Progress
 
 Row = tuple[str, str]
@@ -19,21 +22,50 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True)
 class Listing:
-    """A table of its own, for people: shown on a terminal only.
+    """A table of its own, for people.
 
     Attributes
     ----------
     title : str
         What it lists.
     header : sequence of str
-        Names of the columns; all but the first are aligned to the right.
+        Names of the columns; all but the first are aligned to the right. A column without a name is a
+        drawing: it is aligned to the left, and shown on a terminal only.
     rows : sequence of sequence of str
         The cells.
+    lines : sequence of (str, str)
+        What a pipe gets in place of the table: nothing, if its content is of no use there.
+    most : int or None
+        How many rows a terminal shows.
     """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    lines: Sequence[Row] = ()
+    most: int | None = None
+
+    @classmethod
+    def labelled(
+        cls,
+        title: str,
+        header: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        label: str,
+        most: int | None = None,
+    ) -> Listing:
+        """A table whose rows a pipe gets as well, each with a label before its first cell."""
+        return cls(title, header, rows, lines_of(label, header, rows), most)
+
+
+def lines_of(label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Row]:
+    """The rows of a table for a pipe, each with a label before its first cell; drawings are left out."""
+    lines = []
+    for name, *cells in rows:
+        titled = zip(header[1:], cells, strict=True)
+        shown = [f"{head} {cell}" for head, cell in titled if head and cell]
+        lines.append((f"{label} {name}", ", ".join(shown)))
+    return lines
 
 
 @dataclass(frozen=True)
@@ -70,7 +102,8 @@ def show(report: Report, *, as_json: bool, quiet: bool, stream: TextIO | None = 
     elif not quiet and stream.isatty():
         _show_tables(report, stream)
     elif not quiet:
-        stream.writelines(f"{label}: {one_line(value)}\n" for label, value in report.rows)
+        lines = [*report.rows, *(line for listing in report.listings for line in listing.lines)]
+        stream.writelines(f"{one_line(label)}: {one_line(value)}\n" for label, value in lines)
     stream.flush()
 
 
@@ -88,13 +121,43 @@ def _show_tables(report: Report, stream: TextIO) -> None:
         table.add_row(_plain(label), _plain(value))
     console.print(table)
     for listing in report.listings:
-        table = Table(title=listing.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-        for number, name in enumerate(listing.header):
-            table.add_column(name, justify="right" if number else "left", header_style="dim", overflow="fold")
-        for row in listing.rows:
-            table.add_row(*map(_plain, row))
         console.print()
-        console.print(table)
+        console.print(_table_of(listing, console))
+
+
+def _table_of(listing: Listing, console: Console) -> Table:
+    """A listing for a terminal; without drawings where it is too narrow for them, or has no such letters."""
+    from rich.measure import Measurement
+
+    table = _table(listing, range(len(listing.header)))
+    wanted = Measurement.get(console, console.options.update_width(1 << 16), table).maximum
+    if wanted > console.width or not console.encoding.startswith("utf"):
+        table = _table(listing, [place for place, name in enumerate(listing.header) if name])
+    return table
+
+
+def _table(listing: Listing, places: Sequence[int]) -> Table:
+    """Some columns of a listing."""
+    from rich.table import Table
+
+    shown = listing.rows[: listing.most]
+    left_out = len(listing.rows) - len(shown)
+    table = Table(
+        title=listing.title,
+        title_justify="left",
+        title_style="bold",
+        caption=f"and {left_out:,} more, in a pipe or with --json" if left_out else None,
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for place in places:
+        name = listing.header[place]
+        justify: Literal["left", "right"] = "right" if place and name else "left"
+        table.add_column(name, justify=justify, header_style="dim", overflow="fold")
+    for row in shown:
+        table.add_row(*(_plain(row[place]) for place in places))
+    return table
 
 
 def _plain(text: str) -> Any:
@@ -127,6 +190,18 @@ def progress_bar(*, enabled: bool) -> Iterator[OnProgress | None]:
             )
 
         yield update
+
+
+@contextlib.contextmanager
+def status_line(*, enabled: bool) -> Iterator[Callable[[str], None]]:
+    """What is going on, in a line on standard error while it is a terminal; call it with the next words."""
+    if not enabled or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda words: status.update(_plain(words))
 
 
 def progress_line(progress: Progress, seconds: float | None) -> str:

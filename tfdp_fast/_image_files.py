@@ -90,22 +90,36 @@ def gather_images(
     target = outputs.folder(folder)
     source = source.absolute()
     for image_id, name in images:
-        record = f"image {image_id}"
-        if name is None:
-            raise DataError(str(source), record, "has no file name")
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise DataError(str(source), record, f"its file name {name!r} leads out of the folder")
-        if not (source / name).is_file():
-            raise DataError(str(source / name), record, "is not there")
+        original = path_of_image(source, image_id, name)
+        assert name is not None
         path = target / name
         if path.is_symlink() or path.exists():  # two images of one name are one file
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if link:
-                path.symlink_to(source / name)
+                path.symlink_to(original)
             else:
-                shutil.copy2(source / name, path)
+                shutil.copy2(original, path)
         except OSError as error:
-            reason = f"cannot be made from {source / name}: {error.strerror}"
+            reason = f"cannot be made from {original}: {error.strerror}"
             raise OutputError(f"{folder / name}: {reason}") from error
+
+
+def path_of_image(folder: Path, image_id: object, name: str | None) -> Path:
+    """Where an image is, by its file name, which is relative to a folder.
+
+    Raises
+    ------
+    DataError
+        If it has no name, is not there, or its name leads out of the folder.
+    """
+    record = f"image {image_id}"
+    if name is None:
+        raise DataError(str(folder), record, "has no file name")
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise DataError(str(folder), record, f"its file name {name!r} leads out of the folder")
+    path = folder / name
+    if not path.is_file():
+        raise DataError(str(path), record, "is not there")
+    return path

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,6 @@ from tfdp_fast._batches import (
     Size,
     as_list,
     batches,
-    decoded,
     dense_masks,
     fill_convention,
     is_array,
@@ -24,12 +22,12 @@ from tfdp_fast._batches import (
     raise_first,
     sizes_of,
 )
-from tfdp_fast._core import FillConvention, SegmentationBatch, SegmentationKind
+from tfdp_fast._core import SegmentationBatch
 from tfdp_fast._numbers import is_number
 from tfdp_fast._threads import chunk_size, map_in_order, resolve_threads
+from tfdp_fast._tracing import ENCODE, TRACE, sources
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.errors import OptionError
-from tfdp_fast.status import Status
 
 __all__ = ["Polygons", "measure", "measure_labels", "to_rle", "trace"]
 
@@ -202,8 +200,8 @@ def trace(mask: Any, size: Size | None = None, *, polygons: Polygons = "coco") -
     batch = SegmentationBatch.from_objects([mask], sizes_of(size, 1))
     statuses = batch.statuses.copy()
     contours: list[NDArray[np.int32]] = []
-    for source in _sources(batch, fill_convention(polygons), statuses):
-        points, offsets, _, statuses[source.positions] = _TRACE[source.kind](*source.arguments)
+    for source in sources(batch, fill_convention(polygons), statuses):
+        points, offsets, _, statuses[source.positions] = TRACE[source.kind](*source.arguments)
         contours = np.split(points, offsets[1:-1])[: len(offsets) - 1]
     raise_first(statuses)
     return contours
@@ -247,8 +245,8 @@ def to_rle(masks: Masks, size: Size | None = None, *, polygons: Polygons = "coco
     batch = SegmentationBatch.from_objects(objects, sizes)
     statuses = batch.statuses.copy()
     texts = [b""] * len(objects)
-    for source in _sources(batch, fill_convention(polygons), statuses):
-        counts, offsets, statuses[source.positions] = _ENCODE[source.kind](*source.arguments)
+    for source in sources(batch, fill_convention(polygons), statuses):
+        counts, offsets, statuses[source.positions] = ENCODE[source.kind](*source.arguments)
         data, data_offsets = encode_rle(counts, offsets)
         for i, (begin, end) in zip(source.positions, pairwise(data_offsets), strict=True):
             texts[i] = data[begin:end].tobytes()
@@ -257,38 +255,6 @@ def to_rle(masks: Masks, size: Size | None = None, *, polygons: Polygons = "coco
         {"size": size_of_mask, "counts": text.decode()}
         for size_of_mask, text in zip(batch.sizes.tolist(), texts, strict=True)
     ]
-
-
-class _Source(NamedTuple):
-    """The masks of one kind in a batch, as the arguments of the core's functions."""
-
-    positions: NDArray[np.int64]
-    kind: Literal["polygons", "rle"]
-    arguments: tuple[Any, ...]
-
-
-_TRACE: dict[str, Callable[..., Any]] = {"polygons": _core.trace_polygons, "rle": _core.trace_rle}
-_ENCODE: dict[str, Callable[..., Any]] = {"polygons": _core.encode_polygons, "rle": _core.encode_rle}
-
-
-def _sources(
-    batch: SegmentationBatch, convention: FillConvention, statuses: NDArray[np.uint8]
-) -> Iterator[_Source]:
-    """Cut a batch into its kinds, RLE decoded; masks that cannot be decoded get their status and drop out."""
-    kinds, sizes = batch.kinds, batch.sizes
-    at = np.flatnonzero(kinds == SegmentationKind.POLYGONS)
-    if at.size:
-        columns = (batch.coordinates, batch.polygon_offsets, batch.instance_offsets)
-        yield _Source(at, "polygons", (*columns, sizes[at], convention))
-    at = np.flatnonzero(kinds == SegmentationKind.RLE)
-    if at.size:
-        yield _Source(at, "rle", (batch.counts, batch.counts_offsets, sizes[at]))
-    at = np.flatnonzero(kinds == SegmentationKind.COMPRESSED_RLE)
-    if at.size:
-        counts, offsets, statuses[at] = decoded(batch)
-        good = statuses[at] == Status.OK  # the others own no counts
-        offsets = np.append(offsets[:-1][good], offsets[-1])
-        yield _Source(at[good], "rle", (counts, offsets, sizes[at[good]]))
 
 
 def _is_empty(mask: object) -> bool:

@@ -112,13 +112,13 @@ def _ones_of(targets: Bytes, parts: list[slice]) -> Ints:
     return np.array([int(targets[part].sum()) for part in parts], np.int64)
 
 
-def class_margin_values(classes: int, logits: Logits, offsets: Ints) -> tuple[Floats, Bytes]:
+def class_margin_values(classes: int, logits: Logits, targets: Bytes, offsets: Ints) -> tuple[Floats, Bytes]:
     """Definition of :func:`tfdp_fast.kernels.pixels.class_margin_values`."""
     values: list[float] = []
     status = []
     for part in _slices(offsets):
         channels = logits[classes * part.start : classes * part.stop].astype(np.float64).reshape(classes, -1)
-        status.append(_status(channels))
+        status.append(_status(channels, targets[part]))
         for pixel in channels.T.tolist():
             *_, second, first = sorted(pixel)
             values.append(first - second)
@@ -130,11 +130,10 @@ def class_margin_sums(
 ) -> tuple[Floats, Ints, Bytes]:
     """Definition of :func:`tfdp_fast.kernels.pixels.class_margin_sums`."""
     parts = _slices(offsets)
-    values, status = class_margin_values(classes, logits, offsets)
+    values, status = class_margin_values(classes, logits, targets, offsets)
     sums = np.zeros((len(parts), 1, 2))
     for j, part in enumerate(parts):
         sums[j, 0] = _pair(values[part].tolist(), targets[part])
-        status[j] = status[j] or _status(0.0, targets[part])
     return sums, _ones_of(targets, parts), status
 
 
@@ -215,12 +214,6 @@ def class_batch(rng: np.random.Generator, n: int) -> tuple[int, NDArray[np.float
     """The same with logits of three classes."""
     logits, targets, offsets = batch(rng, n)
     return 3, rng.normal(0, 4, 3 * len(logits)).astype(np.float32), targets, offsets
-
-
-def classes_without_targets(rng: np.random.Generator, n: int) -> tuple[int, NDArray[np.float32], Ints]:
-    """The same without targets."""
-    classes, logits, _, offsets = class_batch(rng, n)
-    return classes, logits, offsets
 
 
 def history(rng: np.random.Generator, n: int) -> tuple[Any, ...]:

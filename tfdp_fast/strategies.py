@@ -137,7 +137,9 @@ def choose(strategy: Strategy, scores: Scores, candidates: NDArray[np.int64], k:
         assert strategy.strata is not None
         assert strategy.seed is not None
         best_first = best_first[strategy.dropped_first(len(candidates)) :]
-        rest = np.sort(best_first)
-        drawn = draw_from_strata(scores.images.score[rest], k, strategy.strata, strategy.seed)
-        return best_first[np.isin(best_first, rest[drawn])]
+        chosen = np.zeros(len(scores.images), np.bool_)
+        chosen[best_first] = True
+        rest = np.flatnonzero(chosen)
+        chosen[rest] = draw_from_strata(scores.images.score[rest], k, strategy.strata, strategy.seed)
+        return best_first[chosen[best_first]]
     return best_first[:k]

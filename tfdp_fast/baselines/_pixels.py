@@ -108,7 +108,10 @@ def as_array(values: Any, what: str) -> NDArray[Any]:
             raise OptionError(
                 f"{what} are an array, a tensor, or a list with one for each instance"
             ) from None
-    kind = int(values.__dlpack_device__()[0])
+    try:
+        kind = int(values.__dlpack_device__()[0])
+    except ValueError:  # a device that DLPack does not know
+        kind = 0
     if kind not in _IN_HOST_MEMORY:
         raise OptionError(f"{what} are on {getattr(values, 'device', 'another device')}: call their cpu()")
     if getattr(values, "requires_grad", False):
@@ -128,8 +131,8 @@ def raise_bad(status: NDArray[np.uint8], name: Callable[[int], str]) -> None:
 def _from_list(logits: Sequence[Any], targets: Any, name: Callable[[int], str], channels: bool) -> PixelBatch:
     if len(targets) != len(logits):
         raise OptionError(f"{len(logits)} instances have logits, and {len(targets)} have targets")
-    zs = [_floats(as_array(z, name(j)), f"{name(j)}: logits") for j, z in enumerate(logits)]
-    ys = [_binary(as_array(y, name(j)), name, None, j) for j, y in enumerate(targets)]
+    zs = [_floats(as_array(z, what := f"{name(j)}: logits"), what) for j, z in enumerate(logits)]
+    ys = [_binary(as_array(y, f"{name(j)}: targets"), name, None, j) for j, y in enumerate(targets)]
     classes = zs[0].shape[0] if channels and zs and zs[0].ndim else 1
     for j, (z, y) in enumerate(zip(zs, ys, strict=True)):
         if z.shape != ((classes, *y.shape) if channels else y.shape):

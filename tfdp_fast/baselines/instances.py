@@ -16,7 +16,7 @@ from tfdp_fast.baselines._segments import grown
 from tfdp_fast.baselines.scoring import id_column, image_scores
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.integrations._image_ids import ImageIds
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.tables import Ids
 
 __all__ = ["InstanceValues", "Instances", "digests_of"]

@@ -18,7 +18,7 @@ from tfdp_fast.baselines.methods import METHODS, Pixels, Reduction, check_choice
 from tfdp_fast.baselines.scoring import check_reduction, code_of, reduce
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.integrations._image_ids import ImageIds, first_repeated, plain_ids
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.tables import Ids
 
 __all__ = ["TrainingRecorder"]

@@ -13,7 +13,7 @@ from tfdp_fast.baselines._pixels import PixelBatch, as_array, gather, raise_bad
 from tfdp_fast.baselines.methods import PixelMethod, Pixels, Reduction, check_choice
 from tfdp_fast.errors import OptionError
 from tfdp_fast.integrations._image_ids import first_repeated, plain_ids
-from tfdp_fast.scoring import Scores
+from tfdp_fast.scores import Scores
 from tfdp_fast.tables import Ids, ImageTable
 
 __all__ = ["image_scores", "instance_scores", "pixel_scores", "random_scores"]
@@ -282,9 +282,9 @@ def _pixel_values(method: PixelMethod, batch: PixelBatch) -> NDArray[np.float64]
 
     if method == "class_margin":
         _check_classes(batch)
-        if not np.less_equal(batch.targets, 1).all():
-            raise OptionError("targets are bool, or 0 and 1")
-        values, status = kernels.class_margin_values(batch.classes, batch.logits, batch.offsets)
+        values, status = kernels.class_margin_values(
+            batch.classes, batch.logits, batch.targets, batch.offsets
+        )
     else:
         values, status = kernels.pixel_values(code_of(method), batch.logits, batch.targets, batch.offsets)
     raise_bad(status, _name)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from tfdp_fast._core import FillConvention
 from tfdp_fast.errors import DataError
 from tfdp_fast.formats._arrow_columns import offsets_of
-from tfdp_fast.formats._arrow_masks import measure_column
+from tfdp_fast.formats._arrow_masks import MaskColumn
 from tfdp_fast.formats._arrow_rows import Annotations, Images, Rows, lists_of_annotations
+from tfdp_fast.formats._chunk_masks import BatchMasks
 from tfdp_fast.formats._streamed import Chunk
 from tfdp_fast.formats.dataset import ImageProblem, Problem
 from tfdp_fast.status import Status
@@ -54,7 +55,7 @@ class _Placed:
     problems: list[Problem] = field(default_factory=list)
 
 
-def chunk_of(rows: Rows, classes: Ids | None, convention: FillConvention) -> Chunk:
+def chunk_of(rows: Rows, classes: Ids | None, convention: FillConvention, *, with_masks: bool) -> Chunk:
     """Read and measure some rows.
 
     Parameters
@@ -65,6 +66,8 @@ def chunk_of(rows: Rows, classes: Ids | None, convention: FillConvention) -> Chu
         The ids of the classes, where they are known.
     convention : FillConvention
         How polygons become masks.
+    with_masks : bool
+        Whether the chunk has its masks.
 
     Returns
     -------
@@ -88,9 +91,10 @@ def chunk_of(rows: Rows, classes: Ids | None, convention: FillConvention) -> Chu
         chosen = pa.array(use)
         masks = masks.filter(chosen)
         own_sizes = None if own_sizes is None else own_sizes.filter(chosen)
-    bare_counts = rows.layout.segmentation == "counts"
-    sizes = images.sizes[placed.row[use]]
-    counts, statuses = measure_column(masks, own_sizes, sizes, convention, bare_counts=bare_counts)
+    column = MaskColumn.of(
+        masks, own_sizes, images.sizes[placed.row[use]], bare_counts=rows.layout.segmentation == "counts"
+    )
+    counts, statuses = column.measure(convention)
     good, at = statuses == Status.OK, np.flatnonzero(use)
     reasons = {a: reason for a, reason in annotations.faults.items() if placed.fit[a]}
     reasons |= {int(at[i]): Status(statuses[i]).reason for i in np.flatnonzero(~good).tolist()}
@@ -112,6 +116,7 @@ def chunk_of(rows: Rows, classes: Ids | None, convention: FillConvention) -> Chu
         annotation_ids=None if annotations.ids is None else annotations.ids[used],
         ignored=ignored,
         problems=sorted(placed.problems + problems, key=lambda problem: problem.row),
+        masks=BatchMasks(np.flatnonzero(good), column.parts, convention) if with_masks else None,
     )
 
 

@@ -91,7 +91,7 @@ class ArrowDataset(StreamedDataset[Piece]):
                 yield rows
                 first = rows.first_of_all + rows.batch.num_rows
 
-    def read(self, piece: Piece, convention: FillConvention) -> Chunk:
+    def read(self, piece: Piece, convention: FillConvention, *, again: bool) -> Chunk:
         """Measure some rows, or hash a file."""
         if isinstance(piece, FileTable):
             with FileHash(piece.version.pieces()) as hashed:
@@ -100,7 +100,7 @@ class ArrowDataset(StreamedDataset[Piece]):
             found = hashed.fingerprint
             return Chunk.empty(files=[FileRead(piece.name, found.size, found.sha256)])
         with arrow_errors(piece.source):
-            return chunk_of(piece, self._classes, convention)
+            return chunk_of(piece, self._classes, convention, with_masks=again)
 
     def taken(self, chunk: Chunk) -> Chunk:
         """With a row per instance, images that are there already are not there again."""
@@ -154,13 +154,13 @@ class ArrowDataset(StreamedDataset[Piece]):
         ids = self.image_ids[keep]
         selection = Selection(ids, drop_rows)
         selected = self._selected(selection)
-        self._check_unchanged()
+        self.check_unchanged()
         if self._folder is not None and self._to_folder(destination):
             made = outputs.folder(destination)
             write_folder(made, Path(destination), self._folder, self._tables, selected, ids)
         else:
             write_file(outputs.open(destination), destination, self._tables, selected)
-        self._check_unchanged()
+        self.check_unchanged()
         return selection.annotations
 
     def _selected(self, selection: Selection) -> Iterator[Iterator[Any]]:
@@ -189,7 +189,8 @@ class ArrowDataset(StreamedDataset[Piece]):
         is_path = isinstance(destination, (str, os.PathLike))
         return self._folder is not None and is_path and not os.fsdecode(destination).endswith(SUFFIXES)
 
-    def _check_unchanged(self) -> None:
+    def check_unchanged(self) -> None:
+        """Raise DataError if a file is not what it was when it was opened."""
         for table in self._tables:
             if isinstance(table, FileTable):
                 table.version.check()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,68 +15,91 @@ from tfdp_fast._batches import measure_batch
 from tfdp_fast._core import FillConvention, SegmentationBatch, max_side
 from tfdp_fast.formats._arrow_columns import lists, offsets_of, plain
 from tfdp_fast.formats._arrow_types import is_list
+from tfdp_fast.formats._chunk_masks import Part
 from tfdp_fast.status import Status
 
 Sizes = NDArray[np.int32]
-Measured = tuple[NDArray[np.int64], NDArray[np.uint8]]
 
 
-def measure_column(
-    masks: Any, own: Any, sizes: Sizes, convention: FillConvention, *, bare_counts: bool
-) -> Measured:
-    """Measure a column of n masks.
+@dataclass(frozen=True, eq=False)
+class MaskColumn:
+    """A column of n masks.
 
-    Parameters
+    Attributes
     ----------
     masks : pyarrow.Array
-        Of a type that `is_mask` accepts. Null is a mask without a pixel.
-    own : pyarrow.Array or None
-        Lists of height and width that go with bare counts.
-    sizes : int32 [n, 2]
-        Of the images.
-    convention : FillConvention
-        How polygons become masks.
-    bare_counts : bool
-        Whether text can only be counts; else it may be JSON as well.
-
-    Returns
-    -------
-    counts : int64 [n, 3]
+        Run lengths, their text, JSON or polygons. Null is a mask without a pixel.
+    stated, sizes : int32 [n, 2]
+        The sizes that masks state, -1 where they do not, and those of the images.
     statuses : uint8 [n]
+        What is wrong with the sizes that they state.
+    bare_counts : bool
+        Whether text can only be counts, and lists only run lengths.
     """
-    counts, statuses = np.zeros((len(masks), 3), np.int64), np.zeros(len(masks), np.uint8)
-    masks = plain(masks)
-    if pa.types.is_struct(masks.type):
-        if masks.type.get_field_index("size") >= 0:
-            own = pc.struct_field(masks, "size")
-        masks, bare_counts = plain(pc.struct_field(masks, "counts")), True
-    stated, statuses[:] = _stated_sizes(own, len(masks))
-    use = (statuses == 0) & masks.is_valid().to_numpy(zero_copy_only=False)
-    if not use.all():
-        masks, stated, sizes = masks.filter(pa.array(use)), stated[use], sizes[use]
-    counts[use], statuses[use] = _measure_valid(masks, stated, sizes, convention, bare_counts)
-    return counts, statuses
 
+    masks: Any
+    stated: Sizes
+    sizes: Sizes
+    statuses: NDArray[np.uint8]
+    bare_counts: bool
 
-def _measure_valid(
-    masks: Any, stated: Sizes, sizes: Sizes, convention: FillConvention, bare_counts: bool
-) -> Measured:
-    if is_list(masks.type) and not bare_counts:
-        batch = SegmentationBatch.from_polygons(*_polygons(masks), sizes)
-    elif is_list(masks.type):
+    @classmethod
+    def of(cls, masks: Any, own: Any, sizes: Sizes, *, bare_counts: bool) -> MaskColumn:
+        """From a column of a type that `is_mask` accepts.
+
+        Parameters
+        ----------
+        masks : pyarrow.Array
+            The column.
+        own : pyarrow.Array or None
+            Lists of height and width that go with bare counts.
+        sizes : int32 [n, 2]
+            Of the images.
+        bare_counts : bool
+            Whether text can only be counts; else it may be JSON as well.
+        """
+        masks = plain(masks)
+        if pa.types.is_struct(masks.type):
+            if masks.type.get_field_index("size") >= 0:
+                own = pc.struct_field(masks, "size")
+            masks, bare_counts = plain(pc.struct_field(masks, "counts")), True
+        stated, statuses = _stated_sizes(own, len(masks))
+        return cls(masks, stated, sizes, statuses, bare_counts)
+
+    def measure(self, convention: FillConvention) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Boundary counts int64 [n, 3] and statuses uint8 [n]."""
+        counts, statuses = np.zeros((len(self.masks), 3), np.int64), self.statuses.copy()
+        for at, batch in self.parts(np.arange(len(self.masks))):
+            counts[at], statuses[at] = measure_batch(batch, convention)
+        return counts, statuses
+
+    def parts(self, which: NDArray[np.int64]) -> Iterator[Part]:
+        """The masks at some positions, ascending; those without a pixel, or with a bad size, drop out."""
+        use = (self.statuses == Status.OK) & self.masks.is_valid().to_numpy(zero_copy_only=False)
+        at = np.flatnonzero(use[which])
+        chosen = which[at]
+        masks, stated, sizes = self.masks, self.stated, self.sizes
+        if len(chosen) < len(masks):
+            masks, stated, sizes = masks.take(pa.array(chosen)), stated[chosen], sizes[chosen]
+        if not is_list(masks.type) and not self.bare_counts:
+            for some, batch in _parts_of_text(masks, stated, sizes):
+                yield at[some], batch
+        else:
+            yield at, self._batch(masks, stated, sizes)
+
+    def _batch(self, masks: Any, stated: Sizes, sizes: Sizes) -> SegmentationBatch:
+        if not is_list(masks.type):
+            return SegmentationBatch.from_text(*_text(masks), stated, sizes)
+        if not self.bare_counts:
+            return SegmentationBatch.from_polygons(*_polygons(masks), sizes)
         objects = [
             {"counts": counts} if -1 in size else {"counts": counts, "size": size}
             for counts, size in zip(masks.to_pylist(), stated.tolist(), strict=True)
         ]
-        batch = SegmentationBatch.from_objects(objects, sizes)
-    elif bare_counts:
-        batch = SegmentationBatch.from_text(*_text(masks), stated, sizes)
-    else:
-        return _measure_text(masks, stated, sizes, convention)
-    return measure_batch(batch, convention)
+        return SegmentationBatch.from_objects(objects, sizes)
 
 
-def _measure_text(masks: Any, stated: Sizes, sizes: Sizes, convention: FillConvention) -> Measured:
+def _parts_of_text(masks: Any, stated: Sizes, sizes: Sizes) -> Iterator[Part]:
     """Text that is compressed counts or JSON, each by itself.
 
     Counts end with a character from '0' to 'O', for a later one says that there is more; JSON ends with a
@@ -84,18 +109,12 @@ def _measure_text(masks: Any, stated: Sizes, sizes: Sizes, convention: FillConve
     data = np.frombuffer(text, np.uint8)
     last = data[np.maximum(spans[:, 1] - 1, 0)] if len(data) else np.full(len(spans), ord("0"))
     are_counts = (spans[:, 0] == spans[:, 1]) | ((last >= ord("0")) & (last <= ord("O")))
-    counts, statuses = np.zeros((len(masks), 3), np.int64), np.zeros(len(masks), np.uint8)
-    for which in (are_counts, ~are_counts):
-        if not which.any():
-            continue
-        of, in_image = np.ascontiguousarray(spans[which]), np.ascontiguousarray(sizes[which])
-        batch = (
-            SegmentationBatch.from_text(text, of, np.ascontiguousarray(stated[which]), in_image)
-            if which is are_counts
-            else SegmentationBatch.from_json(text, of, in_image)
-        )
-        counts[which], statuses[which] = measure_batch(batch, convention)
-    return counts, statuses
+    at = np.flatnonzero(are_counts)
+    if at.size:
+        yield at, SegmentationBatch.from_text(text, spans[at], stated[at], sizes[at])
+    at = np.flatnonzero(~are_counts)
+    if at.size:
+        yield at, SegmentationBatch.from_json(text, spans[at], sizes[at])
 
 
 def _text(column: Any) -> tuple[Any, NDArray[np.int64]]:

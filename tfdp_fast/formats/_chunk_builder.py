@@ -8,6 +8,7 @@ import numpy as np
 
 from tfdp_fast._batches import measure_objects
 from tfdp_fast._core import FillConvention
+from tfdp_fast.formats._chunk_masks import ObjectMasks
 from tfdp_fast.formats._streamed import NO_IDS, Chunk
 from tfdp_fast.formats.dataset import ImageProblem, Problem
 from tfdp_fast.status import Status
@@ -89,7 +90,7 @@ class ChunkBuilder:
         self._problems.append(kind(record, reason, self._records, file))
         self._records += is_annotation
 
-    def measured(self, convention: FillConvention) -> Chunk:
+    def measured(self, convention: FillConvention, *, with_masks: bool = False) -> Chunk:
         """The chunk. Annotations whose masks are bad are among its problems."""
         image_index = np.array(self._image_index, np.int64)
         sizes = np.array(self._sizes, np.int32).reshape(-1, 2)
@@ -100,6 +101,10 @@ class ChunkBuilder:
             for i in np.flatnonzero(statuses).tolist()
         ]
         good = statuses == Status.OK
+        masks = None
+        if with_masks:
+            used = [mask for mask, fits in zip(self._segmentations, good.tolist(), strict=True) if fits]
+            masks = ObjectMasks(used, sizes[image_index[good]], convention)
         all_have_ids = len(self._annotation_ids) == len(rows) > 0
         return Chunk(
             image_ids=_ids(self._image_ids),
@@ -114,6 +119,7 @@ class ChunkBuilder:
             annotation_ids=_ids(self._annotation_ids)[good] if all_have_ids else None,
             ignored=self._ignored,
             problems=sorted([*self._problems, *bad], key=lambda problem: problem.row),
+            masks=masks,
         )
 
 

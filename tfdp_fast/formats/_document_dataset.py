@@ -60,9 +60,10 @@ class DocumentDataset(StreamedDataset[PieceT]):
         `kept` are the images that stay, for each shard.
         """
 
-    def read(self, piece: PieceT, convention: FillConvention) -> Chunk:
+    def read(self, piece: PieceT, convention: FillConvention, *, again: bool) -> Chunk:
         """Read and measure a piece; see `StreamedDataset.read`."""
-        return read_piece(self.load(piece), convention, hashing=self.hashing)
+        hashing = self.hashing and not again
+        return read_piece(self.load(piece), convention, hashing=hashing, with_masks=again)
 
     def check_destination(self, destination: Any) -> None:
         """Raise what writing there would raise at once; see `Dataset.check_destination`."""

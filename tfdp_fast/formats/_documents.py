@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tfdp_fast import _core
 from tfdp_fast._batches import measure_batch
 from tfdp_fast._core import FillConvention, SegmentationBatch
+from tfdp_fast.formats._chunk_masks import BatchMasks, whole
 from tfdp_fast.formats._document_records import (
     ANNOTATION,
     DOCUMENT,
@@ -119,7 +120,7 @@ class _UnfitError(Exception):
     """Ids that make no column: the documents have to be looked at record by record."""
 
 
-def read_piece(piece: Piece, convention: FillConvention, *, hashing: bool) -> DocumentChunk:
+def read_piece(piece: Piece, convention: FillConvention, *, hashing: bool, with_masks: bool) -> DocumentChunk:
     """Read and measure documents.
 
     Parameters
@@ -130,11 +131,15 @@ def read_piece(piece: Piece, convention: FillConvention, *, hashing: bool) -> Do
         How polygons become masks.
     hashing : bool
         Whether to hash documents that are files.
+    with_masks : bool
+        Whether the chunk has its masks.
     """
     try:
-        return _Gathered(piece, one_by_one=False).measured(convention, hashing=hashing)
+        gathered = _Gathered(piece, one_by_one=False)
+        return gathered.measured(convention, hashing=hashing, with_masks=with_masks)
     except _UnfitError:
-        return _Gathered(piece, one_by_one=True).measured(convention, hashing=hashing)
+        gathered = _Gathered(piece, one_by_one=True)
+        return gathered.measured(convention, hashing=hashing, with_masks=with_masks)
 
 
 class _Gathered:
@@ -217,7 +222,7 @@ class _Gathered:
         self._spans.append(_core.spans_of(pieces, text) + begin)
         self._located = len(self._annotations)
 
-    def measured(self, convention: FillConvention, *, hashing: bool) -> DocumentChunk:
+    def measured(self, convention: FillConvention, *, hashing: bool, with_masks: bool) -> DocumentChunk:
         """The chunk."""
         self._locate(self._text, 0)
         annotations = self._annotations
@@ -229,7 +234,8 @@ class _Gathered:
         category_ids = self._category_ids()
         crowd = np.array([bool(annotation.iscrowd) for annotation in annotations], np.bool_)
         ignored = np.array([bool(annotation.ignore) for annotation in annotations], np.bool_)
-        batch = SegmentationBatch.from_json(self._piece.text, np.concatenate(self._spans), sizes[image_index])
+        text, spans, mask_sizes = self._piece.text, np.concatenate(self._spans), sizes[image_index]
+        batch = SegmentationBatch.from_json(text, spans, mask_sizes)
         counts, statuses = measure_batch(batch, convention)
         for i in np.flatnonzero((statuses != Status.OK) & ~ignored).tolist():
             reason = Status(statuses[i]).reason
@@ -250,6 +256,13 @@ class _Gathered:
             ignored=int(np.count_nonzero(ignored)),
             problems=sorted(self._problems, key=lambda problem: problem.row),
             files=[*self._piece.files, *(self._hashed() if hashing else ())],
+            masks=BatchMasks(
+                np.flatnonzero(used),
+                lambda at: whole(SegmentationBatch.from_json(text, spans[at], mask_sizes[at])),
+                convention,
+            )
+            if with_masks
+            else None,
             shards=np.full(len(sizes), self._piece.shard),
             positions=np.array([document.position for document in self._documents], np.int64),
             versions=np.array([document.version for document in self._documents], np.int64),

@@ -118,7 +118,7 @@ class JsonLines(DocumentDataset[Lines]):
     def write_shards(self, outputs: Outputs, destination: Any, kept: list[NDArray[np.int64]]) -> None:
         """Copy the lines that stay."""
         positions = self.positions[kept[0]]
-        self._check_unchanged()
+        self.check_unchanged()
         with packing(outputs.open(destination), destination) as file, self._opened() as stored:
             for block in self._blocks(stored):
                 lines = block.text.split(b"\n")
@@ -126,11 +126,15 @@ class JsonLines(DocumentDataset[Lines]):
                 for number in (positions[first:last] - block.first).tolist():
                     end = b"\n" if number < len(lines) - 1 else b""
                     file.write(lines[number] + end)
-        self._check_unchanged()
+        self.check_unchanged()
 
-    def _check_unchanged(self) -> None:
-        if self._version is not None:
-            self._version.check()
+    def check_unchanged(self) -> None:
+        """Raise DataError if the file has changed, or is a pipe."""
+        if self._version is None:
+            return
+        if not stat.S_ISREG(self._version.stat.st_mode):
+            raise DataError(self.source, None, "is no file that could be read twice")
+        self._version.check()
 
     def _opened(self) -> io.RawIOBase:
         if self._data is not None:

@@ -17,6 +17,7 @@ from tfdp_fast import _core
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs, check_output
 from tfdp_fast.errors import DataError, OptionError, OutputError
+from tfdp_fast.formats._chunk_masks import LabelMapMasks
 from tfdp_fast.formats._files import read_each
 from tfdp_fast.formats._lists import write_lines
 from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead, StreamedDataset
@@ -57,6 +58,8 @@ class MeasuredMap:
 
     Attributes
     ----------
+    label_map : int [H, W] or None
+        The map itself, if it is looked at once more.
     size : (int, int)
         Height and width.
     labels : int64 [K]
@@ -65,9 +68,14 @@ class MeasuredMap:
         The boundary counts of each.
     """
 
+    label_map: NDArray[np.integer[Any]] | None
     size: tuple[int, int]
     labels: NDArray[np.int64]
     counts: NDArray[np.int64]
+
+    def only(self, which: Any) -> MeasuredMap:
+        """With some of the labels only, by their positions or a mask."""
+        return replace(self, labels=self.labels[which], counts=self.counts[which])
 
 
 @dataclass(frozen=True)
@@ -80,8 +88,8 @@ class Annotations:
         The classes.
     crowd : list of bool [a]
         Which are crowd regions.
-    counts : int64 [a, 3]
-        Boundary counts.
+    found : MeasuredMap
+        The a labels that they are, measured.
     rows : list of int [a]
         Positions among the records.
     records, ignored : int
@@ -92,7 +100,7 @@ class Annotations:
 
     category_ids: list[int]
     crowd: list[bool]
-    counts: NDArray[np.int64]
+    found: MeasuredMap
     rows: list[int]
     records: int
     ignored: int = 0
@@ -166,12 +174,22 @@ class LabelMapDataset(StreamedDataset[range]):
         """The id of an image."""
         return stem
 
+    def paths(self) -> list[str]:
+        """The annotation files of all images, in order."""
+        return [f"{self._root}/{name}" for stem in self._stems for name in self.files_of(stem)]
+
     def pieces(self) -> Iterable[range]:
         """Positions of images; at least one piece."""
         n = len(self._stems)
         return (range(i, min(i + self.together, n)) for i in range(0, max(n, 1), self.together))
 
-    def read(self, piece: range, convention: FillConvention) -> Chunk:  # noqa: ARG002 (no polygons here)
+    def read(
+        self,
+        piece: range,
+        convention: FillConvention,  # noqa: ARG002 (no polygons here)
+        *,
+        again: bool,
+    ) -> Chunk:
         """Read and measure some images."""
         stems: list[str] = []
         sizes: list[tuple[int, int]] = []
@@ -182,7 +200,7 @@ class LabelMapDataset(StreamedDataset[range]):
         files = self._read_files(self._stems[piece.start : piece.stop])
         # First all maps, then what they mean: the one hardly needs Python's lock, the other holds it, and
         # threads that change between the two for each image wait for one another.
-        maps = {stem: self._measured(of_image) for stem, of_image in files.items()}
+        maps = {stem: self._measured(of_image, keep=again) for stem, of_image in files.items()}
         for stem, found in maps.items():
             try:
                 if isinstance(found, DataError):
@@ -200,7 +218,8 @@ class LabelMapDataset(StreamedDataset[range]):
             rows += [records + row for row in part.rows]
             problems += [replace(problem, row=records + problem.row) for problem in part.problems]
             records += part.records
-            self._records_of[stem] = part.records
+            if not again:
+                self._records_of[stem] = part.records
         return Chunk(
             image_ids=np.array([self.image_id(stem) for stem in stems] or NO_IDS),
             image_sizes=np.array(sizes, np.int32).reshape(-1, 2),
@@ -208,12 +227,21 @@ class LabelMapDataset(StreamedDataset[range]):
             image_index=np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts]),
             category_ids=np.array([i for part in parts for i in part.category_ids], np.int64),
             crowd=np.array([crowd for part in parts for crowd in part.crowd], np.bool_),
-            counts=np.concatenate([np.empty((0, 3), np.int64), *(part.counts for part in parts)]),
+            counts=np.concatenate([np.empty((0, 3), np.int64), *(part.found.counts for part in parts)]),
             rows=np.array(rows, np.int64),
             records=records,
             ignored=sum(part.ignored for part in parts),
             problems=problems,
-            files=self._hashed(files.values()),
+            files=[] if again else self._hashed(files.values()),
+            masks=LabelMapMasks(
+                [
+                    (part.found.label_map, part.found.labels)
+                    for part in parts
+                    if part.found.label_map is not None
+                ]
+            )
+            if again
+            else None,
         )
 
     def _read_files(self, stems: Sequence[str]) -> dict[str, list[AnnotationFile]]:
@@ -225,14 +253,15 @@ class LabelMapDataset(StreamedDataset[range]):
             for stem, of_image in zip(stems, names, strict=True)
         }
 
-    def _measured(self, files: Sequence[AnnotationFile]) -> MeasuredMap | DataError:
-        """Measure all labels of an image."""
+    def _measured(self, files: Sequence[AnnotationFile], *, keep: bool) -> MeasuredMap | DataError:
+        """Measure all labels of an image, and keep the map with them or not."""
         try:
             label_map = self.label_map(files)
         except DataError as error:
             return error
         height, width = label_map.shape
-        return MeasuredMap((height, width), *_core.measure_labels(label_map, _BACKGROUND))
+        measured = _core.measure_labels(label_map, _BACKGROUND)
+        return MeasuredMap(label_map if keep else None, (height, width), *measured)
 
     def _hashed(self, files: Iterable[Sequence[AnnotationFile]]) -> list[FileRead]:
         """The files that could be read, for the fingerprint."""

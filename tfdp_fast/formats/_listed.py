@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tfdp_fast._batches import measure_batch
 from tfdp_fast._core import FillConvention, SegmentationBatch
 from tfdp_fast._threads import chunk_size, map_in_order
-from tfdp_fast.formats.dataset import Dataset, OnProgress, Progress
+from tfdp_fast._tracing import areas, contours
+from tfdp_fast.formats.dataset import Dataset, OnProgress, Progress, Traced
 from tfdp_fast.status import Status
 
 CHUNK = 1024
@@ -33,8 +34,7 @@ class ListedDataset(Dataset):
     ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Read all segmentations in chunks, and measure them; see `Dataset.measure`."""
         n = len(self.annotation_ids)
-        chunk = chunk_size(n, threads, CHUNK)
-        chunks = [np.arange(begin, min(begin + chunk, n)) for begin in range(0, n, chunk)]
+        chunks = _chunks(np.arange(n), threads)
         counts = np.empty((n, 3), np.int64)
         statuses = np.empty(n, np.uint8)
         seen = np.zeros(len(self.image_ids), np.bool_)
@@ -55,3 +55,25 @@ class ListedDataset(Dataset):
                     seen[self.image_index[part]] = True
                     progress(Progress(int(np.count_nonzero(seen)), done, len(seen), n))
         return counts, statuses
+
+    def areas(self, convention: FillConvention, *, threads: int) -> NDArray[np.int64]:
+        """Read all segmentations again; see `Dataset.areas`."""
+        chunks = _chunks(np.arange(len(self.annotation_ids)), threads)
+        found = map_in_order(lambda part: areas(self.segmentations(part), convention), chunks, threads)
+        with closing(found):
+            return np.concatenate([np.empty(0, np.int64), *found])
+
+    def trace(self, images: NDArray[np.int64], convention: FillConvention, *, threads: int) -> Traced:
+        """Read the segmentations of some images again; see `Dataset.trace`."""
+        positions = self.positions_in(images)
+        chunks = _chunks(positions, threads)
+        found = map_in_order(lambda part: contours(self.segmentations(part), convention), chunks, threads)
+        with closing(found):
+            return Traced.of(positions, found)
+
+
+def _chunks(positions: NDArray[np.int64], threads: int) -> list[NDArray[np.int64]]:
+    """Positions in parts of a size for a task."""
+    n = len(positions)
+    size = chunk_size(n, threads, CHUNK)
+    return [positions[begin : begin + size] for begin in range(0, n, size)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
@@ -13,13 +13,24 @@ from numpy.typing import NDArray
 
 from tfdp_fast._core import FillConvention
 from tfdp_fast._threads import map_in_order
-from tfdp_fast.errors import DataError
+from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.formats._chunk_masks import ChunkMasks
 from tfdp_fast.formats._hashing import ListHash
-from tfdp_fast.formats.dataset import Dataset, Fingerprint, Names, OnError, OnProgress, Problem, Progress
+from tfdp_fast.formats.dataset import (
+    Dataset,
+    Fingerprint,
+    Names,
+    OnError,
+    OnProgress,
+    Problem,
+    Progress,
+    Traced,
+)
 from tfdp_fast.status import Status
 from tfdp_fast.tables import Ids
 
 PieceT = TypeVar("PieceT")
+R = TypeVar("R")
 
 NO_IDS = np.empty(0, np.int64)
 
@@ -69,6 +80,8 @@ class Chunk:
         What cannot be used, in order.
     files : list of FileRead
         What was read, if a fingerprint was asked for.
+    masks : ChunkMasks or None
+        Those of the annotations, if it was read again.
     """
 
     image_ids: Ids
@@ -84,6 +97,7 @@ class Chunk:
     ignored: int = 0
     problems: list[Problem] = field(default_factory=list)
     files: list[FileRead] = field(default_factory=list)
+    masks: ChunkMasks | None = None
 
     @classmethod
     def empty(cls, problems: Iterable[Problem] = (), files: Iterable[FileRead] = ()) -> Chunk:
@@ -135,21 +149,26 @@ class StreamedDataset(Dataset, Generic[PieceT]):
         self.hashing = fingerprint
         self._categories = categories
         self._files = ListHash()
+        self._used: NDArray[np.int64] | None = None  # of each piece that was measured, how many annotations
 
     @abc.abstractmethod
     def pieces(self) -> Iterable[PieceT]:
         """What is to be read, in order. Made on the calling thread, as it is needed."""
 
     @abc.abstractmethod
-    def read(self, piece: PieceT, convention: FillConvention) -> Chunk:
+    def read(self, piece: PieceT, convention: FillConvention, *, again: bool) -> Chunk:
         """Read and measure a piece. Called on several threads at once.
 
-        What cannot be used goes into the chunk's problems, whatever ``on_error`` says.
+        What cannot be used goes into the chunk's problems, whatever ``on_error`` says. When a piece is read
+        `again`, its chunk has its masks, nothing is hashed, and nothing that is known is touched.
         """
 
     def taken(self, chunk: Chunk) -> Chunk:
         """What becomes of a chunk. Called in the order of the pieces, on the calling thread."""
         return chunk
+
+    def check_unchanged(self) -> None:
+        """Raise DataError if the source can be seen to be another one than that which was measured."""
 
     def measure(
         self, convention: FillConvention, *, threads: int, progress: OnProgress | None
@@ -158,8 +177,9 @@ class StreamedDataset(Dataset, Generic[PieceT]):
         self._files = ListHash()
         chunks: list[Chunk] = []
         images = records = used = 0
+        self._used = None
         self.problems, self.ignored = [], 0
-        read = map_in_order(lambda piece: self.read(piece, convention), self.pieces(), threads)
+        read = map_in_order(lambda piece: self.read(piece, convention, again=False), self.pieces(), threads)
         with closing(read):
             for chunk in read:
                 if chunk.problems and self.on_error == "raise":
@@ -184,7 +204,69 @@ class StreamedDataset(Dataset, Generic[PieceT]):
                 if progress is not None:
                     progress(Progress(images, used, self.all_images))
         self.records = records
-        return self._join(chunks), np.full(used, Status.OK, np.uint8)
+        counts = self._join(chunks)
+        self._used = np.array([len(chunk.rows) for chunk in chunks], np.int64)
+        return counts, np.full(used, Status.OK, np.uint8)
+
+    def areas(self, convention: FillConvention, *, threads: int) -> NDArray[np.int64]:
+        """Read everything a second time; see `Dataset.areas`."""
+        self._check_measured()
+        every = np.arange(len(self.rows))
+        found = self._read_again(every, convention, threads, lambda masks, _: masks.areas())
+        with closing(found):
+            return np.concatenate([NO_IDS, *found])
+
+    def trace(self, images: NDArray[np.int64], convention: FillConvention, *, threads: int) -> Traced:
+        """Read the pieces that some images are in a second time; see `Dataset.trace`."""
+        self._check_measured()
+        positions = self.positions_in(images)
+        found = self._read_again(positions, convention, threads, lambda masks, which: masks.contours(which))
+        with closing(found):
+            return Traced.of(positions, found)
+
+    def _check_measured(self) -> None:
+        if self._used is None:
+            raise OptionError("masks are looked at after a data set has been measured: call measure first")
+
+    def _read_again(
+        self,
+        positions: NDArray[np.int64],
+        convention: FillConvention,
+        threads: int,
+        look: Callable[[ChunkMasks, NDArray[np.int64]], R],
+    ) -> Generator[R, None, None]:
+        """Look at the masks of each piece that some annotations are in, and at which of its own they are."""
+        used = self._used
+        assert used is not None
+        ends = np.cumsum(used)
+        # The annotations of a piece follow each other.
+        wanted = np.split(positions, np.searchsorted(positions, ends))[:-1]
+        changed = DataError(self.source, None, "has changed since it was read")
+
+        def pieces() -> Iterator[tuple[int, PieceT]]:
+            """Those that are wanted; none after the last of them is taken."""
+            left = [number for number, some in enumerate(wanted) if len(some)]
+            left.reverse()
+            for number, piece in enumerate(self.pieces() if left else ()):
+                if number == left[-1]:
+                    yield number, piece
+                    left.pop()
+                    if not left:
+                        return
+            if left:
+                raise changed
+
+        def task(item: tuple[int, PieceT]) -> R:
+            number, piece = item
+            chunk = self.read(piece, convention, again=True)
+            if len(chunk.rows) != used[number] or chunk.masks is None:
+                raise changed
+            return look(chunk.masks, wanted[number] - (ends[number] - used[number]))
+
+        self.check_unchanged()
+        with closing(map_in_order(task, pieces(), threads)) as found:
+            yield from found
+        self.check_unchanged()
 
     def fingerprint(self) -> Fingerprint | None:
         """What the annotation files held; see `Dataset.fingerprint`."""

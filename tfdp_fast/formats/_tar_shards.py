@@ -120,6 +120,11 @@ class TarShards(DocumentDataset[Piece]):
             with contextlib.suppress(OSError):  # whoever reads it will say so
                 yield Path(path).stat()
 
+    def check_unchanged(self) -> None:
+        """Raise DataError if a tar is not what it was when it was read."""
+        for version in self._versions.values():
+            version.check()
+
     def check_shards(self, destination: Any) -> None:
         """A folder, or one tar."""
         if (

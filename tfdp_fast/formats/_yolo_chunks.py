@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from tfdp_fast._batches import measure_batch
 from tfdp_fast._core import FillConvention, SegmentationBatch
 from tfdp_fast.errors import DataError
+from tfdp_fast.formats._chunk_masks import BatchMasks, whole
 from tfdp_fast.formats._streamed import NO_IDS, Chunk, FileRead
-from tfdp_fast.formats._yolo_labels import LabelReader, Labels
+from tfdp_fast.formats._yolo_labels import LabelReader
 from tfdp_fast.formats.dataset import ImageProblem, Problem
 from tfdp_fast.status import Status
 
@@ -45,14 +46,20 @@ class LabelledImages:
         self._faults.append((len(self.names), name, error))
 
     def measured(
-        self, reader: LabelReader, convention: FillConvention, files: list[FileRead]
+        self,
+        reader: LabelReader,
+        convention: FillConvention,
+        files: list[FileRead],
+        *,
+        with_masks: bool = False,
     ) -> tuple[Chunk, NDArray[np.int64]]:
         """The chunk, and how many lines of each image hold something."""
         labels = reader.read(self.stored, self.files)
         records = np.diff(labels.file_offsets)
         image_index = np.repeat(np.arange(len(records)), records)[labels.rows]
         sizes = np.array(self.sizes, np.int32).reshape(-1, 2)
-        counts, statuses = _measure(labels, sizes[image_index], convention)
+        polygons = _Polygons.of(labels.coordinates, labels.offsets, sizes[image_index])
+        counts, statuses = measure_batch(polygons.batch(), convention)
         problems: list[Problem] = [
             ImageProblem(f"image {name}", error.reason, int(labels.file_offsets[before]), error.source)
             for before, name, error in self._faults
@@ -75,17 +82,37 @@ class LabelledImages:
             ignored=labels.ignored,
             problems=sorted(problems, key=lambda problem: problem.row),
             files=files,
+            masks=BatchMasks(np.flatnonzero(good), lambda at: whole(polygons.take(at).batch()), convention)
+            if with_masks
+            else None,
         )
         return chunk, records
 
 
-def _measure(
-    labels: Labels, sizes: NDArray[np.int32], convention: FillConvention
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Boundary counts and statuses of the polygons, in images of these sizes."""
-    sides = np.repeat(sizes[:, ::-1].astype(np.float64), np.diff(labels.offsets) // 2, axis=0)
-    one_each = np.arange(len(sizes) + 1)
-    batch = SegmentationBatch.from_polygons(
-        labels.coordinates * sides.ravel(), labels.offsets, one_each, sizes
-    )
-    return measure_batch(batch, convention)
+@dataclass(frozen=True, eq=False)
+class _Polygons:
+    """Polygons in pixels, where each begins and ends in the coordinates, and the sizes of their images."""
+
+    coordinates: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int32]
+
+    @classmethod
+    def of(
+        cls, shares: NDArray[np.float64], offsets: NDArray[np.int64], sizes: NDArray[np.int32]
+    ) -> _Polygons:
+        """From shares of the sides of their images."""
+        sides = np.repeat(sizes[:, ::-1].astype(np.float64), np.diff(offsets) // 2, axis=0)
+        return cls(shares * sides.ravel(), offsets, sizes)
+
+    def take(self, at: NDArray[np.int64]) -> _Polygons:
+        """Those at some positions."""
+        lengths = np.diff(self.offsets)[at]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        chosen = np.arange(offsets[-1]) + np.repeat(self.offsets[at] - offsets[:-1], lengths)
+        return _Polygons(self.coordinates[chosen], offsets, self.sizes[at])
+
+    def batch(self) -> SegmentationBatch:
+        """As masks, of one polygon each."""
+        one_each = np.arange(len(self.sizes) + 1)
+        return SegmentationBatch.from_polygons(self.coordinates, self.offsets, one_each, self.sizes)

@@ -127,7 +127,7 @@ class _Cityscapes(LabelMapDataset):
                 record = f"image {self.image_id(stem)}, id {number}"
                 problems.append(Problem(record, "there is no such id in Cityscapes", records, files[0].path))
             records += 1
-        return Annotations(category_ids, crowd, found.counts[used], rows, records, 0, problems)
+        return Annotations(category_ids, crowd, found.only(used), rows, records, 0, problems)
 
 
 def _folder_of_split(path: Path, split: str | None) -> Path:

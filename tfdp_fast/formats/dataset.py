@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs
+from tfdp_fast._tracing import Contours
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.presets import PresetName
 from tfdp_fast.status import Status
@@ -124,6 +125,37 @@ class Fingerprint:
     sha256: str
 
 
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """The outer contours of some annotations.
+
+    Attributes
+    ----------
+    positions : int64 [n]
+        Which annotations, 0 <= position < A, ascending.
+    contours : list of list of int32 [m, 2]
+        Of each its contours, x and y of their points, in the order of `tfdp_fast.trace`; none of an
+        annotation without a pixel, or one whose mask could not be used.
+    primary : int64 [n]
+        Which contour is the primary one: that of the largest area, the first of equals. -1 where there is
+        none.
+    """
+
+    positions: NDArray[np.int64]
+    contours: list[list[NDArray[np.int32]]]
+    primary: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, positions: NDArray[np.int64], parts: Iterable[Contours]) -> Traced:
+        """From the contours of the annotations at these positions, part by part."""
+        parts = list(parts)
+        return cls(
+            positions,
+            [contours for part in parts for contours in part.points],
+            np.concatenate([np.empty(0, np.int64), *(part.primary for part in parts)]),
+        )
+
+
 class Dataset(abc.ABC):
     """A data set of images with instance masks.
 
@@ -207,6 +239,105 @@ class Dataset(abc.ABC):
             If something cannot be used, and ``on_error="raise"``; with several faults, for the first in
             data-set order.
         """
+
+    @abc.abstractmethod
+    def areas(self, convention: FillConvention, *, threads: int) -> NDArray[np.int64]:
+        """How many pixels the mask of each annotation has: all parts of it, without its holes.
+
+        To be called after `measure`, with the same convention. Where masks are not kept, they are read a
+        second time.
+
+        Parameters
+        ----------
+        convention : FillConvention
+            How polygons become masks.
+        threads : int
+            Threads to use; the result does not depend on it.
+
+        Returns
+        -------
+        int64 [A]
+            0 for annotations whose mask could not be used.
+
+        Raises
+        ------
+        OptionError
+            If the data set has not been measured, where it is known only by that; or if a polygon is in an
+            image of 2**32 pixels or more.
+        DataError
+            If the source cannot be read a second time: it is an iterator or a pipe, or it has changed.
+
+        Examples
+        --------
+        >>> from tfdp_fast._core import FillConvention
+        >>> from tfdp_fast.formats.opening import open_dataset
+        >>> square = [[1, 1, 5, 1, 5, 5, 1, 5]]
+        >>> image = {"image_id": 7, "height": 9, "width": 9}
+        >>> image["annotations"] = [{"segmentation": square, "category_id": 1}]
+        >>> data = open_dataset([image])
+        >>> _ = data.measure(FillConvention.COCO, threads=1, progress=None)
+        >>> data.areas(FillConvention.COCO, threads=1)
+        array([16])
+        """
+
+    @abc.abstractmethod
+    def trace(self, images: NDArray[np.int64], convention: FillConvention, *, threads: int) -> Traced:
+        """Trace the outer contours of the annotations of some images, crowd regions included.
+
+        To be called after `measure`, with the same convention. Where masks are not kept, those parts of the
+        source are read a second time that these images are in.
+
+        Parameters
+        ----------
+        images : int64
+            Positions in `image_ids`, in any order. An image that is named twice counts once.
+        convention : FillConvention
+            How polygons become masks.
+        threads : int
+            Threads to use; the result does not depend on it.
+
+        Raises
+        ------
+        OptionError
+            If there is no such image, or the data set has not been measured.
+        DataError
+            As for `areas`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tfdp_fast._core import FillConvention
+        >>> from tfdp_fast.formats.opening import open_dataset
+        >>> mask = np.zeros((6, 6), bool)
+        >>> mask[1:3, 1:4] = mask[5, 5] = True
+        >>> data = open_dataset([{"masks": mask[None], "labels": [1]}])
+        >>> _ = data.measure(FillConvention.COCO, threads=1, progress=None)
+        >>> traced = data.trace(np.array([0]), FillConvention.COCO, threads=1)
+        >>> [contour.tolist() for contour in traced.contours[0]], traced.primary
+        ([[[5, 5]], [[1, 1], [1, 2], [3, 2], [3, 1]]], array([1]))
+        """
+
+    def positions_in(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The positions of the annotations of some images, ascending, int64 [n].
+
+        Parameters
+        ----------
+        images : int64
+            Positions in `image_ids`, in any order. An image that is named twice counts once.
+
+        Raises
+        ------
+        OptionError
+            If one is no such position.
+        """
+        images = np.asarray(images)
+        if images.size and images.dtype.kind not in "iu":
+            raise OptionError(f"images are positions, whole numbers, got {images.dtype}")
+        if images.size and not (images.min() >= 0 and images.max() < len(self.image_ids)):
+            raise OptionError(f"images must be from 0 to {len(self.image_ids) - 1}")
+        wanted = np.zeros(len(self.image_ids), np.bool_)
+        wanted[images.astype(np.int64)] = True
+        return np.flatnonzero(wanted[self.image_index])
 
     @abc.abstractmethod
     def fingerprint(self) -> Fingerprint | None:

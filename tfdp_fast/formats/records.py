@@ -117,9 +117,9 @@ class _RecordsDataset(StreamedDataset[ChunkBuilder]):
                 builder, images, annotations, pixels = ChunkBuilder(), 0, 0, 0
         yield builder
 
-    def read(self, piece: ChunkBuilder, convention: FillConvention) -> Chunk:
+    def read(self, piece: ChunkBuilder, convention: FillConvention, *, again: bool) -> Chunk:
         """Measure a piece."""
-        return piece.measured(convention)
+        return piece.measured(convention, with_masks=again)
 
     def check_destination(self, destination: Any) -> NoReturn:  # noqa: ARG002
         """Raise OptionError: there is no format to write."""

@@ -141,7 +141,7 @@ class _Voc(LabelMapDataset):
         fault = _fault_of_pairs(found.labels[instances].tolist(), len(annotation.objects))
         if fault is not None:
             raise _UnpairedError(xml.path, None, fault)
-        return self._paired(stem, xml.path, annotation.objects, found.counts[instances])
+        return self._paired(stem, xml.path, annotation.objects, found.only(instances))
 
     def is_dropped(self, error: DataError) -> bool:
         """Whether the preset says so."""
@@ -158,10 +158,10 @@ class _Voc(LabelMapDataset):
             self.image_ids = np.arange(len(self.image_ids))
         return measured
 
-    def read(self, piece: range, convention: FillConvention) -> Chunk:
+    def read(self, piece: range, convention: FillConvention, *, again: bool) -> Chunk:
         """Read and measure some images; the list has been read before the first of them."""
-        chunk = super().read(piece, convention)
-        if self.hashing and piece.start == 0:
+        chunk = super().read(piece, convention, again=again)
+        if self.hashing and not again and piece.start == 0:
             chunk.files.insert(0, self._list_read)
         return chunk
 
@@ -170,9 +170,7 @@ class _Voc(LabelMapDataset):
         super().check_destination(destination)
         refuse_to_overwrite(destination, self._list_stat)
 
-    def _paired(
-        self, stem: str, xml_path: str, objects: list[VocObject], counts: NDArray[np.int64]
-    ) -> Annotations:
+    def _paired(self, stem: str, xml_path: str, objects: list[VocObject], found: MeasuredMap) -> Annotations:
         rows: list[int] = []
         problems: list[Problem] = []
         for row, voc_object in enumerate(objects):
@@ -185,7 +183,7 @@ class _Voc(LabelMapDataset):
         return Annotations(
             category_ids=[_ID_OF[objects[row].name] for row in rows],
             crowd=[False] * len(rows),
-            counts=counts[rows],
+            found=found.only(rows),
             rows=rows,
             records=n,
             ignored=n - len(rows) - len(problems),

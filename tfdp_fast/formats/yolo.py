@@ -131,7 +131,7 @@ class _YoloDataset(StreamedDataset["range | Chunk"]):
                 for path in labels_without_image(folder, self._images)
             )
 
-    def read(self, piece: range | Chunk, convention: FillConvention) -> Chunk:
+    def read(self, piece: range | Chunk, convention: FillConvention, *, again: bool) -> Chunk:
         """Read the labels and the sizes of some images."""
         if isinstance(piece, Chunk):
             return piece
@@ -150,10 +150,11 @@ class _YoloDataset(StreamedDataset["range | Chunk"]):
                 continue
             images.add(name, height, width, file, stored or b"")
             used.append(position)
-            if self.hashing and stored is not None:
+            if self.hashing and not again and stored is not None:
                 hashed.append(self._file_read(file, stored))
-        chunk, records = images.measured(self._labels, convention, hashed)
-        self._records_of[used] = records
+        chunk, records = images.measured(self._labels, convention, hashed, with_masks=again)
+        if not again:
+            self._records_of[used] = records
         return chunk
 
     def _found(self, entry: Path) -> Iterator[str]:

@@ -250,25 +250,33 @@ def pixel_sums(
 
 
 @kernel()
-def _top_two(logits: Logits, pixels: int, first: Floats, second: Floats, n: int) -> bool:
-    """The highest and the second highest class of n pixels; ``pixels`` lie between two channels.
-
-    Returns whether all logits are finite.
-    """
-    finite = True
+def _class_margins(
+    logits: Logits, targets: Bytes, pixels: int, values: Floats, second: Floats, y: Floats
+) -> int:
+    """Values and targets of a block; `pixels` lie between two channels. Returns its status."""
+    n = len(targets)
+    finite, binary = True, True
     for k in range(n):
-        first[k] = second[k] = -math.inf
+        values[k] = second[k] = -math.inf
+        y[k] = targets[k]
+        binary &= targets[k] <= 1
+    for k in range(n, min(n + LANES, BLOCK)):
+        y[k] = 0.0
     for channel in range(0, len(logits) - n + 1, pixels):
         for k in range(n):
             z = np.float64(logits[channel + k])
             finite &= abs(z) < math.inf
-            second[k] = max(second[k], min(first[k], z))
-            first[k] = max(first[k], z)
-    return finite
+            second[k] = max(second[k], min(values[k], z))
+            values[k] = max(values[k], z)
+    for k in range(n):
+        values[k] -= second[k]
+    if not finite:
+        return NOT_FINITE
+    return OK if binary else NOT_BINARY
 
 
-@kernel(INT, FLOATS, I64)
-def class_margin_values(classes: int, logits: Logits, offsets: Ints) -> tuple[Floats, Bytes]:
+@kernel(INT, FLOATS, U8, I64)
+def class_margin_values(classes: int, logits: Logits, targets: Bytes, offsets: Ints) -> tuple[Floats, Bytes]:
     """Subtract the second highest class channel of every pixel from its highest.
 
     Parameters
@@ -277,6 +285,8 @@ def class_margin_values(classes: int, logits: Logits, offsets: Ints) -> tuple[Fl
         C, at least 2.
     logits : float32[C * P] or float64[C * P]
         One instance after the other, each with all its pixels channel by channel.
+    targets : uint8[P]
+        y of each pixel: checked, and not used.
     offsets : int64[N + 1]
         As in `pixel_values`.
 
@@ -289,20 +299,20 @@ def class_margin_values(classes: int, logits: Logits, offsets: Ints) -> tuple[Fl
     --------
     >>> import numpy as np
     >>> logits = np.array([[1, 5], [4, 2], [3, 2]], np.float32)  # three classes of two pixels
-    >>> class_margin_values(3, logits.ravel(), np.array([0, 2]))
+    >>> class_margin_values(3, logits.ravel(), np.array([0, 1], np.uint8), np.array([0, 2]))
     (array([1., 3.]), array([0], dtype=uint8))
     """
-    values, status = np.empty(offsets[-1]), np.zeros(len(offsets) - 1, np.uint8)
-    first, second = np.empty(BLOCK), np.empty(BLOCK)
+    values, status = np.empty(len(targets)), np.zeros(len(offsets) - 1, np.uint8)
+    out, second, y = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for j in range(len(status)):
-        pixels, end = offsets[j + 1] - offsets[j], classes * offsets[j + 1]
-        for begin in range(offsets[j], offsets[j + 1], BLOCK):
-            size = min(BLOCK, offsets[j + 1] - begin)
-            channels = logits[classes * offsets[j] + begin - offsets[j] : end]
-            if not _top_two(channels, pixels, first, second, size):
-                status[j] = NOT_FINITE
+        first, end = offsets[j], offsets[j + 1]
+        for begin in range(first, end, BLOCK):
+            size = min(BLOCK, end - begin)
+            channels = logits[classes * first + begin - first : classes * end]
+            found = _class_margins(channels, targets[begin : begin + size], end - first, out, second, y)
+            status[j] = max(status[j], found)
             for k in range(size):
-                values[begin + k] = first[k] - second[k]
+                values[begin + k] = out[k]
     return values, status
 
 
@@ -314,10 +324,8 @@ def class_margin_sums(
 
     Parameters
     ----------
-    classes, logits, offsets
+    classes, logits, targets, offsets
         As in `class_margin_values`.
-    targets : uint8[P]
-        y of each pixel.
 
     Returns
     -------
@@ -335,21 +343,17 @@ def class_margin_sums(
     """
     n = len(offsets) - 1
     sums, mask_pixels, status = np.zeros((n, 1, 2)), np.zeros(n, np.int64), np.zeros(n, np.uint8)
-    first, second, y = np.empty(BLOCK), np.empty(BLOCK), np.zeros(BLOCK)
+    out, second, y = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for j in range(n):
-        pixels, end = offsets[j + 1] - offsets[j], classes * offsets[j + 1]
-        for begin in range(offsets[j], offsets[j + 1], BLOCK):
-            size = min(BLOCK, offsets[j + 1] - begin)
-            channels = logits[classes * offsets[j] + begin - offsets[j] : end]
-            if not _top_two(channels, pixels, first, second, size):
-                status[j] = NOT_FINITE
-            for k in range(size):
-                first[k] -= second[k]
-                y[k] = targets[begin + k]
-                mask_pixels[j] += targets[begin + k]
-                if targets[begin + k] > 1:
-                    status[j] = max(status[j], np.uint8(NOT_BINARY))
-            roi, mask = _sum(first, y, size)
+        first, end = offsets[j], offsets[j + 1]
+        for begin in range(first, end, BLOCK):
+            size = min(BLOCK, end - begin)
+            channels = logits[classes * first + begin - first : classes * end]
+            found = _class_margins(channels, targets[begin : begin + size], end - first, out, second, y)
+            status[j] = max(status[j], found)
+            for k in range(begin, begin + size):
+                mask_pixels[j] += targets[k]
+            roi, mask = _sum(out, y, size)
             sums[j, 0, 0] += roi
             sums[j, 0, 1] += mask
     return sums, mask_pixels, status

@@ -48,12 +48,19 @@ class Masks:
         return {"masks": len(self), "polygons": len(polygons), "vertices": vertices}
 
 
-def real_file(file_name: str) -> Path | None:
-    """One of the files of real annotations, if it is there: in ``TFDP_TEST_DATA`` or ``../shared/data``."""
+def _real_folder() -> Path | None:
     named = os.environ.get("TFDP_TEST_DATA")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
-    path = folder / file_name
-    return path if path.is_file() else None
+    return folder if folder.is_dir() else None
+
+
+REAL = _real_folder()
+"""The folder of real annotations, if it is there: ``TFDP_TEST_DATA`` or ``../shared/data``."""
+
+
+def real_file(file_name: str) -> Path | None:
+    """One of the files of real annotations, if it is there."""
+    return REAL / file_name if REAL and (REAL / file_name).is_file() else None
 
 
 def real_masks(file_name: str) -> Masks | None:

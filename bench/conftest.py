@@ -14,10 +14,11 @@ from typing import Any
 import cv2
 import pytest
 
-from bench_data import REAL_FILES, real_file
+from bench_data import REAL, REAL_FILES, real_file
 from c_loops import compiler_version
-from coco_like import CocoFile, CocoFiles, write_coco_like
-from coco_statistics import IMAGES
+from coco_like import CocoFiles
+from tfdp_fast.timing.coco_like import CocoFile, write_coco_like
+from tfdp_fast.timing.coco_statistics import IMAGES
 
 SEED = 0
 PACKAGES = [
@@ -55,7 +56,7 @@ def coco_files() -> Iterator[CocoFiles]:
 
         @cache
         def make(images: int) -> CocoFile:
-            return write_coco_like(Path(folder) / f"coco_like_{images}.json", images, SEED)
+            return write_coco_like(Path(folder) / f"coco_like_{images}.json", images, SEED, REAL)
 
         yield make
 

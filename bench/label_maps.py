@@ -1,9 +1,8 @@
 """Label maps in the likeness of VOC 2012 and of Cityscapes.
 
-VOC's are the masks of VOC 2012 train where they are, with a border of void around them, as it is there. Else,
-and for Cityscapes, instances are drawn over one another in the shapes that `coco_shapes` has. Behind them
-Cityscapes has sky, houses, trees, pavement and road with ragged outlines, poles and signs, which are regions
-of the map as well.
+VOC's are the masks of VOC 2012 train where they are, with a border of void around them, as it is there. Else
+instances are drawn over one another in the shapes that `coco_shapes` has. For Cityscapes see
+`tfdp_fast.timing.city_like`.
 """
 
 from __future__ import annotations
@@ -14,16 +13,15 @@ from itertools import islice
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
-from bench_data import real_file
-from coco_shapes import draw_label_map
-from over_pixels import decoded
+from bench_data import REAL, real_file
+from drawn import draw_label_map
 from tfdp_fast.formats.voc import CLASSES, VOID
+from tfdp_fast.timing.city_like import PER_CLASS, city_shapes, draw_map
+from tfdp_fast.timing.over_pixels import decoded
 from voc_support import Labels, Objects
 
-HEIGHT, WIDTH = 1024, 2048
-SKY, HOUSE, TREES, ROAD, PAVEMENT, POLE, SIGN, OWN_CAR, CAR = 23, 11, 21, 7, 8, 17, 20, 1, 26
+CAR = 26
 
 _BORDER = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
 
@@ -62,34 +60,11 @@ def _drawn_image(seed: int) -> tuple[Labels, Objects]:
 
 
 def city_maps(n: int) -> dict[str, NDArray[np.uint16]]:
-    """N maps of a street with 20 to 60 instances each, by ``<city>/<image>``."""
+    """N maps of a street with 20 to 60 cars each, by ``<city>/<image>``."""
     found = {}
     for seed in range(n):
-        label_map = _street(np.random.default_rng(seed))
-        instances = draw_label_map(20 + 40 * seed // max(n - 1, 1), HEIGHT, WIDTH, seed).astype(np.uint16)
-        label_map[instances > 0] = (1000 * CAR - 1 + instances)[instances > 0]
-        found[f"aachen/aachen_{seed:06}_000019"] = label_map
+        rng = np.random.default_rng(seed)
+        _, shapes = city_shapes(rng, REAL)
+        cars = [PER_CLASS * CAR + i for i in range(20 + 40 * seed // max(n - 1, 1))]
+        found[f"aachen/aachen_{seed:06}_000019"] = draw_map(rng, shapes, cars)
     return found
-
-
-def _street(rng: np.random.Generator) -> NDArray[np.uint16]:
-    picture = Image.new("L", (WIDTH, HEIGHT), HOUSE)
-    drawing = ImageDraw.Draw(picture)
-    x = np.arange(0, WIDTH + 16, 16)
-
-    def below(top: float, raggedness: float, label: int) -> None:
-        y = top + rng.normal(0, raggedness, len(x)).cumsum()
-        outline = [(0, HEIGHT), *zip(x.tolist(), y.tolist(), strict=True), (WIDTH, HEIGHT)]
-        drawing.polygon(outline, fill=label)
-
-    drawing.rectangle((0, 0, WIDTH, 300), fill=SKY)
-    below(250, 8, HOUSE)
-    below(450, 6, TREES)
-    below(600, 1, PAVEMENT)
-    below(650, 2, ROAD)
-    for label, width, height in [(POLE, 12, 500), (SIGN, 50, 50)] * 30:
-        left, top = int(rng.integers(0, WIDTH)), int(rng.integers(100, 500))
-        right, bottom = left + int(rng.integers(4, width)), top + int(rng.integers(10, height))
-        drawing.rectangle((left, top, right, bottom), fill=label)
-    drawing.polygon([(0, HEIGHT), (100, 930), (1000, 900), (1900, 930), (WIDTH, HEIGHT)], fill=OWN_CAR)
-    return np.asarray(picture).astype(np.uint16)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tfdp_fast.timing.text import duration, markdown, number
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, README = ROOT / "docs" / "benchmarks.md", ROOT / "README.md"
@@ -66,6 +68,19 @@ THEMES = [
         "JSON in the likeness of SA-1B's, a hundred masks for each image, as files, as shards in tar, and "
         "as lines: read, decoded and measured in one process. To read the bytes alone is the least that "
         "there is to do. The rivals were given two documents; what they take for them counts for all.",
+    ),
+    Theme(
+        "test_paper",
+        "What the paper times",
+        "The way of the paper's authors, step by step, against ours; one thread each, without starting up. "
+        "`tfdp bench paper` puts it beside the times that the paper reports: see "
+        "[paper-timing.md](paper-timing.md).",
+    ),
+    Theme(
+        "test_selection",
+        "Choosing images",
+        "`tfdp.select` by each strategy, from scores in memory, of as many images and instances as COCO "
+        "train2017 has; see [selection.md](selection.md).",
     ),
     Theme(
         "test_memory",
@@ -276,29 +291,9 @@ def with_table(text: str, table: str) -> str:
     return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
 
 
-def markdown(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [list(columns)]
-    lines.append(["---"] * len(lines[0]))
-    return "\n".join(f"| {' | '.join(line)} |" for line in [*lines, *rows])
-
-
-def number(value: float, unit: str) -> str:
-    """Three digits at most, then the unit."""
-    digits = f"{value:,.0f}" if value >= 99.5 else f"{value:.3g}" if value < 9.95 else f"{value:.0f}"
-    return f"{digits} {unit}".rstrip()
-
-
 def amount_of(count: int) -> str:
     """A count, in millions if there are some."""
     return f"{count / 1e6:,.1f} M" if count >= 10**6 else f"{count:,}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in a unit that suits them."""
-    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
-        if seconds * factor >= 0.9995:
-            return number(seconds * factor, unit)
-    return number(seconds * 1e9, "ns")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import math
 import sys
 import time
 from typing import Any
@@ -24,7 +23,8 @@ import cv2
 import numpy as np
 from pycocotools.coco import COCO
 
-from over_pixels import by_opencv, primary_contour
+from tfdp_fast.timing.opencv_route import best, image_scores, si_scs
+from tfdp_fast.timing.over_pixels import by_opencv, primary_contour
 
 
 def score_images(coco: COCO, way: str) -> dict[int, float]:
@@ -38,24 +38,13 @@ def score_images(coco: COCO, way: str) -> dict[int, float]:
             mask = coco.annToMask(annotation)
         else:
             mask = by_opencv(annotation["segmentation"], image["height"], image["width"])
-        area, perimeter = primary_contour(mask)
-        shape = perimeter / (2 * math.sqrt(math.pi * area)) if area else 0.0  # Eq. 11
-        shapes.append((annotation["image_id"], annotation["category_id"], shape))
-    totals: dict[int, float] = {}
-    for _, category, shape in shapes:
-        totals[category] = totals.get(category, 0.0) + shape
-    scores: dict[int, float] = {}
-    for image_id, category, shape in shapes:
-        balanced = shape / totals[category] if totals[category] else 0.0  # Eq. 13
-        scores[image_id] = scores.get(image_id, 0.0) + balanced  # Eq. 14
-    return scores
+        shapes.append((annotation["image_id"], annotation["category_id"], si_scs(*primary_contour(mask))))
+    return image_scores(iter(shapes))
 
 
 def subset_of(data: dict[str, Any], scores: dict[int, float], rate: float) -> dict[str, Any]:
     """The part of the data set that is kept."""
-    ids = np.array([image["id"] for image in data["images"] if image["id"] in scores])
-    values = np.array([scores[image_id] for image_id in ids.tolist()])
-    kept = set(ids[np.argsort(-values, kind="stable")[: math.floor((1 - rate) * len(ids) + 0.5)]].tolist())
+    kept = set(best([image["id"] for image in data["images"]], scores, rate))
     return data | {
         "images": [image for image in data["images"] if image["id"] in kept],
         "annotations": [row for row in data["annotations"] if row["image_id"] in kept],

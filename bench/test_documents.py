@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from contest import Contender, claim, contest, table
-from over_pixels import Pairs, decoded, primary_contour
+from over_pixels import Pairs
 from sa1b_like import Sa1b, Sa1bSets, write_sa1b_like
 from tfdp_fast._core import FillConvention
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.formats.dataset import OpenOptions
 from tfdp_fast.formats.documents import open_jsonl, open_sa1b
+from tfdp_fast.timing.over_pixels import decoded, primary_contour
 
 MB = 1e6
 LIKE_SA1B, SMALL = 1500, 40

@@ -15,8 +15,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import tfdp_fast as tfdp
 from child import Child, run_python, run_tfdp
-from coco_like import CocoFile, CocoFiles
+from coco_like import CocoFiles
 from contest import Contender, claim, contest, table
+from tfdp_fast.timing.coco_like import CocoFile
 
 RATE = 0.3
 MB = 1e6

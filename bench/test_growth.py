@@ -15,9 +15,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import tfdp_fast as tfdp
 from coco_like import CocoFiles
-from coco_shapes import draw_masks
-from coco_statistics import ANNOTATIONS, IMAGES
 from contest import Contender, claim, contest
+from drawn import draw_masks
+from tfdp_fast.timing.coco_statistics import ANNOTATIONS, IMAGES
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import tfdp_fast as tfdp
 from bench_data import Masks, as_rle
-from coco_shapes import draw_masks
 from contest import Contender, claim, contest, table
-from over_pixels import by_pycocotools, decoded, primary_contour
+from drawn import draw_masks
+from tfdp_fast.timing.over_pixels import by_pycocotools, decoded, primary_contour
 
 HEIGHT, WIDTH = SIZE = (480, 640)
 PER_IMAGE, IMAGES = 7, 200

@@ -18,8 +18,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import over_pixels
 import tfdp_fast as tfdp
 from bench_data import Masks, as_rle, made_polygons, real_masks, rle_masks
-from coco_shapes import draw_label_map, draw_masks
 from contest import OURS, Contender, contest
+from drawn import draw_label_map, draw_masks
+from tfdp_fast.timing.over_pixels import by_pycocotools
 
 Load = Callable[[], Masks | None]
 Route = Callable[[Masks], NDArray[np.float64]]
@@ -103,7 +104,7 @@ def test_polygons(benchmark: BenchmarkFixture, name: str, convention: tfdp.masks
 
 def test_dense(benchmark: BenchmarkFixture) -> None:
     drawn = draw_masks(60, 480, 640)
-    masks = np.stack([over_pixels.by_pycocotools(polygons, 480, 640) for polygons in drawn.segmentations])
+    masks = np.stack([by_pycocotools(polygons, 480, 640) for polygons in drawn.segmentations])
     ours, answers = contest(
         benchmark,
         "dense masks, 480 x 640",

@@ -17,8 +17,8 @@ import tfdp_fast as tfdp
 from bench_data import Masks, decode, made_polygons, real_masks, rle_masks, strings
 from child import Child, run_python
 from coco_like import CocoFiles
-from coco_shapes import draw_label_map
 from contest import OURS, Contender, contest
+from drawn import draw_label_map
 
 FILLERS = ["pycocotools.mask", "faster_coco_eval.core.mask", "hotcoco.mask"]
 LOADERS = ["pycocotools.coco", "faster_coco_eval", "hotcoco"]

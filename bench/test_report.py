@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from report import BEGIN, END, duration, number, page, readme_table, with_table
+from report import BEGIN, END, page, readme_table, with_table
+from tfdp_fast.timing.text import duration, number
 
 
 def entry(name: str, seconds: float, ratio: float = 1) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tfdp_fast.masks import Polygons
 from tfdp_fast.reference import KERNELS
 from tfdp_fast.scores import Variant
 from tfdp_fast.selection import Of
+from tfdp_fast.strategies import Order, StrategyName
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
@@ -87,9 +88,12 @@ def test_how_many(folder: Path, capsys: pytest.CaptureFixture[str], option: list
 
 
 USAGE = [
-    ([], "tfdp: error: say what to do: prune, score, compare, demo, warmup or completion (see tfdp --help)"),
+    ([], "tfdp: error: say what to do: prune, score, "),
     (["prun"], "invalid choice: 'prun'"),
-    (["prune", "data.json", "-o", "x.json"], "one of the arguments --rate --keep --k --from is required"),
+    (
+        ["prune", "data.json", "-o", "x.json"],
+        "one of the arguments --rate --keep --k --ids --from is required",
+    ),
     (["prune", "data.json", "--rate", "0.5"], "the following arguments are required: -o/--output"),
     (["prune", "data.json", "--rate", "0.5", "--keep", "0.5", "-o", "x.json"], "not allowed with argument"),
     (["prune", "data.json", "--rate", "50", "-o", "x.json"], "write 0.5 or 50%"),
@@ -244,7 +248,7 @@ def test_json_of_every_verb(
     assert cli.main(["--json", "score", "data.json"]) == 0
     assert json.loads(capsys.readouterr().out)["scored_images"] == 4
     assert run_json(capsys, "demo")["images"]["total"] == 60
-    assert run_json(capsys, "warmup")["kernels"] == len(KERNELS)
+    assert run_json(capsys, "warmup")["kernels"] == sum(row.signatures for row in KERNELS)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
@@ -329,3 +333,5 @@ def test_choices_are_those_of_the_library() -> None:
     assert get_args(Polygons) == _arguments.POLYGONS
     assert get_args(OnError) == _arguments.ON_ERROR
     assert get_args(Of) == _arguments.OF
+    assert get_args(StrategyName) == _arguments.STRATEGIES
+    assert get_args(Order) == _arguments.ORDERS

@@ -304,7 +304,7 @@ def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
         ("a.json", b'{"images": [], "annotations": [}', "not JSON"),
         ("a.json", b'{"outcome": 1, "outputs": 2}', "is no record of a pruning"),
         ("a.npz", b"x", "is no .npz file of scores"),
-        ("a.csv", b"x", "does not begin with image_id"),
+        ("a.csv", b"x", "has no column of image ids"),
         ("a.json.gz", b"\x1f\x8bx", "cannot be decompressed"),
         ("a.txt", b"7\n8\n7\n", "image 7: is given twice"),
         ("a.png", b"\x89PNG\0\n", "is neither scores, a COCO data set, a record nor a list of images"),

@@ -20,7 +20,12 @@ from tfdp_fast.demo import make_demo
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-PAGES = [ROOT / "docs" / "official.md", ROOT / "docs" / "formats.md"]
+PAPER = ROOT / "docs" / "paper.md"
+PAGES = [
+    path
+    for path in sorted((ROOT / "docs").glob("*.md"))
+    if path != PAPER and ">>>" in path.read_text("utf-8")
+]
 RECORDS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```console\n\$ (tfdp [^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -88,6 +93,19 @@ def test_pages(page: Path) -> None:
     for command, expected in CONSOLE.findall(page.read_text("utf-8")):
         assert output_of(command) == expected
     assert run_examples(page) > 3
+
+
+def test_paper(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page is about real annotations; lines of three dots stand for any."""
+    for name in ("voc2012_train.json", "coco_val2014_100.json"):
+        (tmp_path / name).symlink_to(shared_data / name)
+    monkeypatch.chdir(tmp_path)
+    commands = CONSOLE.findall(PAPER.read_text("utf-8"))
+    for command, expected in commands:
+        found = output_of(command)
+        assert doctest.OutputChecker().check_output(expected, found, doctest.ELLIPSIS), found
+    assert len(commands) > 8
+    assert run_examples(PAPER) == 4
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)

@@ -165,7 +165,7 @@ def test_another_outcome_is_refused(key: str, value: Any, what: str, folder: Pat
     [
         (b"", "is no record of a pruning: Input data was truncated"),
         (b"[]", "is no record of a pruning: Expected `object`, got `array`"),
-        (b'{"format": 2}', "is no record of a pruning: Invalid enum value 2"),
+        (b'{"format": 3}', "is no record of a pruning: Invalid enum value 3"),
         (b"\xff", "is no record of a pruning"),
     ],
 )

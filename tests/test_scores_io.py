@@ -165,13 +165,12 @@ def test_images_come_back_from_csv(folder: Path, scores: Scores) -> None:
 def test_positive_scores_come_back_from_json(folder: Path, scores: Scores) -> None:
     path = folder / "scores.json"
     scores.save(path)
-    positive = scores.images.score > 0
-    expected = {
-        str(i): s
-        for i, s in zip(
-            scores.images.id[positive].tolist(), scores.images.score[positive].tolist(), strict=True
-        )
-    }
+    columns = (scores.images.id, scores.images.score, scores.images.instances)
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    if any(score < 0 for _, score, _ in rows):
+        expected = {str(i): score for i, score, instances in rows if score or instances > 0}
+    else:
+        expected = {str(i): score for i, score, _ in rows if score > 0}
     assert json.loads(path.read_text()) == expected
     loaded = Scores.load(path)
     assert list(map(str, loaded.images.id.tolist())) == list(expected)
@@ -341,11 +340,17 @@ BAD_FILES = [
     ("a.json", b'{"1": null}', "the score of image 1 is no number"),
     ("a.json", b'{"1": 2, "1": 3}', "has an image id twice"),
     ("a.csv", b"", "is empty"),
-    ("a.csv", b"\xef\xbb\xbf", "does not begin with image_id,file_name"),
-    ("a.csv", b"\n", "does not begin with image_id,file_name"),
+    ("a.csv", b"\xef\xbb\xbf", "has no column of image ids"),
+    ("a.csv", b"\n", "has no column of image ids"),
     ("a.csv", HEADER + b"1,a,1,1" + b"0" * 30 + b",1\n", "is no number"),
     ("a.csv", HEADER + b'1,"a', "is no .csv file"),
-    ("a.csv", b"id,score\n1,2\n", "does not begin with image_id,file_name"),
+    ("a.csv", b"id;score\n1;2\n", "has no column of image ids, which would be one of image_id, id, image"),
+    ("a.csv", b"id,el2n,aum\n1,2,3\n", "does not say which column holds the scores: name one of el2n, aum"),
+    ("a.csv", b"id,file_name\n1,a.jpg\n", "has no column of scores"),
+    ("a.csv", b"id,id,score\n1,2,3\n", "has two columns of one name"),
+    ("a.csv", b"id,score\n1,2\n\n3,\n", "row 4 has a score that is no number: ''"),
+    ("a.csv", b"id,score\n1,nan\n", "row 2 has a score that is not finite: 'nan'"),
+    ("a.csv", b"id,score\n1,2,3\n", "row 2 has 3 fields, and the header 2"),
     ("a.csv", HEADER + b"1,a\n", "row 2 has 2 fields"),
     ("a.csv", HEADER + b"1,a,x,1,1\n", "is no number"),
     ("a.csv", HEADER + b"1,a,inf,1,1\n", "not finite"),
@@ -368,6 +373,50 @@ def test_bad_files(tmp_path: Path, name: str, data: bytes, reason: str) -> None:
     assert str(caught.value).startswith(f"{path}: ")
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+FOREIGN: list[tuple[bytes, str | None, list[Any], list[float], list[str | None]]] = [
+    (b"id,score\n7,0.5\n3,-2\n", None, [7, 3], [0.5, -2], [None, None]),
+    (b"\xef\xbb\xbfImage_ID,el2n\r\n7,0.5\r\n\r\n", None, [7], [0.5], [None]),
+    (b"image,AUM,EL2N\na.jpg,1e-3,2\n", "EL2N", ["a.jpg"], [2], [None]),
+    (b",file_name,height,loss,id\n0,a b.jpg,480,1,07\n", "loss", ["07"], [1], ["a b.jpg"]),
+    (b'image,id,forgetting\n"a,b.jpg",1,4\n,2,5\n', None, [1, 2], [4, 5], ["a,b.jpg", None]),
+    (b"score,area,name\n1,2,a\n", None, ["a"], [1], [None]),
+    (b"id,score,area\n1,2,3\n", "area", [1], [3], [None]),
+    (HEADER + b"1,a,2,3,4\n", "instances", [1], [4], ["a"]),
+    (b"id,score\n", None, [], [], []),
+]
+
+
+@pytest.mark.parametrize(("data", "column", "ids", "values", "names"), FOREIGN)
+def test_tables_of_others(
+    data: bytes,
+    column: str | None,
+    ids: list[Any],
+    values: list[float],
+    names: list[str | None],
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "theirs.CSV"
+    path.write_bytes(data)
+    images = Scores.load(path, column=column).images
+    assert (images.id.tolist(), images.score.tolist(), images.file_name.tolist()) == (ids, values, names)
+    if not data.startswith(HEADER):
+        assert images.instances.tolist() == images.annotations.tolist() == [-1] * len(ids)
+
+
+def test_a_column_that_is_not_there(tmp_path: Path, scores: Scores) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_bytes(b"id,el2n,aum\n1,2,3\n")
+    with pytest.raises(
+        tfdp.DataError, match=r"theirs\.csv: has no column of scores 'x'; there are el2n, aum"
+    ):
+        Scores.load(path, column="x")
+    with pytest.raises(tfdp.DataError, match="has no column of scores 'id'"):
+        Scores.load(path, column="id")
+    scores.save(tmp_path / "scores.json")
+    with pytest.raises(tfdp.OptionError, match=r"column names the scores of a \.csv file, and .* is none"):
+        Scores.load(tmp_path / "scores.json", column="score")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from pathlib import Path
@@ -14,6 +15,8 @@ from pycocotools import mask as coco
 
 import tfdp_fast as tfdp
 from golden_support import KEPT, SHA, VARIANTS
+from tfdp_fast._core import FillConvention
+from tfdp_fast.formats.opening import open_dataset
 from tfdp_fast.scores import Variant
 from voc_support import Labels, Objects, boxes, make_voc
 
@@ -62,6 +65,24 @@ def test_tables(voc: Path, shared_data: Path, threads: int) -> None:
         for name, column in getattr(found, table).columns().items():
             if name != other:  # names here, numbers there
                 assert column.tolist() == columns[name].tolist(), (table, name)
+
+
+def test_areas_and_contours(voc: Path, shared_data: Path) -> None:
+    with (shared_data / "voc2012_train_contours.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    data = open_dataset(voc)
+    data.measure(FillConvention.COCO, threads=2, progress=None)
+    for threads in (1, 2, 7):
+        areas = data.areas(FillConvention.COCO, threads=threads)
+        assert areas.tolist() == [int(row["pixels"]) for row in rows]
+    images = np.arange(5, len(data.image_ids), 3)
+    some = data.trace(images, FillConvention.COCO, threads=2)
+    assert some.positions.tolist() == np.flatnonzero(np.isin(data.image_index, images)).tolist()
+    for position, contours, primary in zip(
+        some.positions.tolist(), some.contours, some.primary.tolist(), strict=True
+    ):
+        assert len(contours) == int(rows[position]["n_outer_contours"])
+        assert cv2.contourArea(contours[primary]) == float(rows[position]["area_largest"])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

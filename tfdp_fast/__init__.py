@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from tfdp_fast import baselines as baselines
+    from tfdp_fast.ablating import Ablation as Ablation
+    from tfdp_fast.ablating import ablation as ablation
     from tfdp_fast.boundary import BoundaryCounts as BoundaryCounts
     from tfdp_fast.comparing import Comparison as Comparison
     from tfdp_fast.comparing import compare as compare
@@ -28,7 +31,11 @@ if TYPE_CHECKING:
     from tfdp_fast.masks import trace as trace
     from tfdp_fast.pruning import Pruned as Pruned
     from tfdp_fast.pruning import prune as prune
-    from tfdp_fast.pruning import repeat as repeat
+    from tfdp_fast.repeating import repeat as repeat
+    from tfdp_fast.report.explaining import explain as explain
+    from tfdp_fast.report.explanations import Explanation as Explanation
+    from tfdp_fast.report.gallery import Gallery as Gallery
+    from tfdp_fast.report.gallery import gallery as gallery
     from tfdp_fast.report.statistics import Statistics as Statistics
     from tfdp_fast.report.statistics import statistics as statistics
     from tfdp_fast.report.writing import WrittenReport as WrittenReport
@@ -45,15 +52,20 @@ if TYPE_CHECKING:
     from tfdp_fast.warming import warmup as warmup
 
 _HOMES = {
+    "ablating": ("Ablation", "ablation"),
     "boundary": ("BoundaryCounts",),
     "comparing": ("Comparison", "compare"),
     "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),
     "formats.dataset": ("Progress",),
     "formats.opening": ("open_dataset",),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),
-    "pruning": ("Pruned", "prune", "repeat"),
+    "pruning": ("Pruned", "prune"),
+    "report.explaining": ("explain",),
+    "report.explanations": ("Explanation",),
+    "report.gallery": ("Gallery", "gallery"),
     "report.statistics": ("Statistics", "statistics"),
     "report.writing": ("WrittenReport", "write_report"),
+    "repeating": ("repeat",),
     "scorer": ("InstanceScores", "Scorer"),
     "scores": ("Scores",),
     "scoring": ("score",),
@@ -62,12 +74,15 @@ _HOMES = {
     "totals": ("ClassTotals",),
     "warming": ("Warmup", "warmup"),
 }
+_PACKAGES = ("baselines",)
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [*_HOME_OF, "__version__"]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -6,13 +6,19 @@ import argparse
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any, NoReturn, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-VARIANTS = ("tfdp", "scs", "si", "cb")
+if TYPE_CHECKING:
+    from tfdp_fast.scores import Variant
+
+VARIANTS: tuple[Variant, ...] = ("tfdp", "scs", "si", "cb")
 POLYGONS = ("coco", "opencv")
 PRESETS = ("official",)
 ON_ERROR = ("raise", "skip")
 OF = ("scored", "annotated", "all")
+STRATEGIES = ("top", "random", "ccs", "stratified-by-class")
+ORDERS = ("highest", "lowest")
 FORMATS = ("coco", "voc", "cityscapes", "yolo", "sa1b", "webdataset", "jsonl", "arrow")
 DIFFICULT = ("include", "exclude")
 OUTPUT_FORMATS = ("parquet", "npz", "csv", "json")
@@ -52,6 +58,12 @@ class Parser(argparse.ArgumentParser):
         if options.get("metavar") in self._completions:
             action.complete = self._completions[options["metavar"]]  # type: ignore[attr-defined]
         return action
+
+    def add_subparsers(self, **options: Any) -> Any:
+        """Add verbs, whose arguments are completed in the same way."""
+        # argparse asks for a class, and only calls it.
+        verb_parser: Any = partial(Parser, completions=self._completions)
+        return super().add_subparsers(parser_class=verb_parser, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
@@ -143,6 +155,39 @@ def add_how_many(parser: argparse.ArgumentParser) -> Any:
     return group
 
 
+def add_of(parser: argparse.ArgumentParser) -> None:
+    """Which images a share refers to."""
+    parser.add_argument(
+        "--of",
+        choices=OF,
+        default="scored",
+        help="the images that a share refers to: those with a scored "
+        "instance (default), with an annotation, or all",
+    )
+
+
+def add_strategy(parser: argparse.ArgumentParser) -> None:
+    """How images are chosen."""
+    group = parser.add_argument_group("which images")
+    group.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default="top",
+        help="the best (default), at random, from strata of scores, or so that classes keep the same share",
+    )
+    group.add_argument(
+        "--order", choices=ORDERS, help="which scores are the best (default: highest; lowest for AUM)"
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="random, ccs: which draw it is (default: 0)")
+    group.add_argument(
+        "--beta",
+        type=float,
+        metavar="SHARE",
+        help="ccs: share of the best scores that is dropped first (default: 0.1 for lowest, else 0)",
+    )
+    group.add_argument("--strata", type=int, metavar="N", help="ccs: how many strata (default: 50)")
+
+
 def add_input(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """What is to be read."""
     parser.add_argument(
@@ -181,12 +226,31 @@ def add_images(parser: argparse.ArgumentParser) -> None:
     where_to.add_argument("--link-images", metavar="FOLDER", help="make symbolic links to them instead")
 
 
-def add_scoring(parser: argparse.ArgumentParser) -> None:
-    """How to score."""
-    group = parser.add_argument_group("scoring")
-    group.add_argument(
-        "--variant", choices=VARIANTS, default="tfdp", help="the method (default) or one of its ablations"
+def add_image_folder(parser: argparse.ArgumentParser) -> None:
+    """Where images are that are drawn."""
+    parser.add_argument(
+        "--images",
+        metavar="FOLDER",
+        help="where the images are, for formats that do not say it (COCO, LVIS); without them, contours are "
+        "drawn on a blank canvas",
     )
+
+
+def add_scoring(parser: argparse.ArgumentParser, *, several: bool = False, every: bool = False) -> None:
+    """How to score: by one variant, by several, or by every one."""
+    group = parser.add_argument_group("scoring")
+    if several:
+        group.add_argument(
+            "--variant",
+            choices=(*VARIANTS, "all"),
+            action="append",
+            dest="variants",
+            help="the method (default) or one of its ablations; may be given several times",
+        )
+    elif not every:
+        group.add_argument(
+            "--variant", choices=VARIANTS, default="tfdp", help="the method (default) or one of its ablations"
+        )
     group.add_argument(
         "--preset",
         choices=PRESETS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -22,7 +22,7 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True)
 class Listing:
-    """A table of its own.
+    """A table of its own, for people.
 
     Attributes
     ----------
@@ -33,27 +33,39 @@ class Listing:
         drawing: it is aligned to the left, and shown on a terminal only.
     rows : sequence of sequence of str
         The cells.
-    label : str or None
-        What a row is called in a pipe, before its first cell; None if the table is for terminals only.
+    lines : sequence of (str, str)
+        What a pipe gets in place of the table: nothing, if its content is of no use there.
     most : int or None
-        How many rows a terminal shows; a pipe has them all.
+        How many rows a terminal shows.
     """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
-    label: str | None = None
+    lines: Sequence[Row] = ()
     most: int | None = None
 
-    def lines(self) -> list[Row]:
-        """The rows as labels and values, for a pipe."""
-        if self.label is None:
-            return []
-        found = []
-        for name, *cells in self.rows:
-            named = [f"{title} {cell}" for title, cell in zip(self.header[1:], cells, strict=True) if title]
-            found.append((f"{self.label} {name}", ", ".join(named)))
-        return found
+    @classmethod
+    def labelled(
+        cls,
+        title: str,
+        header: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        label: str,
+        most: int | None = None,
+    ) -> Listing:
+        """A table whose rows a pipe gets as well, each with a label before its first cell."""
+        return cls(title, header, rows, lines_of(label, header, rows), most)
+
+
+def lines_of(label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Row]:
+    """The rows of a table for a pipe, each with a label before its first cell; drawings are left out."""
+    lines = []
+    for name, *cells in rows:
+        titled = zip(header[1:], cells, strict=True)
+        shown = [f"{head} {cell}" for head, cell in titled if head and cell]
+        lines.append((f"{label} {name}", ", ".join(shown)))
+    return lines
 
 
 @dataclass(frozen=True)
@@ -90,8 +102,8 @@ def show(report: Report, *, as_json: bool, quiet: bool, stream: TextIO | None = 
     elif not quiet and stream.isatty():
         _show_tables(report, stream)
     elif not quiet:
-        rows = [*report.rows, *(row for listing in report.listings for row in listing.lines())]
-        stream.writelines(f"{one_line(label)}: {one_line(value)}\n" for label, value in rows)
+        lines = [*report.rows, *(line for listing in report.listings for line in listing.lines)]
+        stream.writelines(f"{one_line(label)}: {one_line(value)}\n" for label, value in lines)
     stream.flush()
 
 
@@ -118,8 +130,8 @@ def _table_of(listing: Listing, console: Console) -> Table:
     from rich.measure import Measurement
 
     table = _table(listing, range(len(listing.header)))
-    too_wide = Measurement.get(console, console.options, table).maximum > console.width
-    if too_wide or not console.encoding.startswith("utf"):
+    wanted = Measurement.get(console, console.options.update_width(1 << 16), table).maximum
+    if wanted > console.width or not console.encoding.startswith("utf"):
         table = _table(listing, [place for place, name in enumerate(listing.header) if name])
     return table
 
@@ -178,6 +190,18 @@ def progress_bar(*, enabled: bool) -> Iterator[OnProgress | None]:
             )
 
         yield update
+
+
+@contextlib.contextmanager
+def status_line(*, enabled: bool) -> Iterator[Callable[[str], None]]:
+    """What is going on, in a line on standard error while it is a terminal; call it with the next words."""
+    if not enabled or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda words: status.update(_plain(words))
 
 
 def progress_line(progress: Progress, seconds: float | None) -> str:

@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tfdp_fast._console import Listing, Report, Row, number, share
+from tfdp_fast._console import Listing, Report, Row, number
 from tfdp_fast._reports_preset import preset_data, preset_rows
+from tfdp_fast._reports_select import kept_rows, reckoning_data, strategy_data, strategy_rows
 from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.pruning import Pruned
 from tfdp_fast.scores import Scores
+from tfdp_fast.strategies import Strategy
 from tfdp_fast.warming import Warmup
 
 LISTED = 10
@@ -53,13 +55,14 @@ def prune_report(pruned: Pruned, source: str | None) -> Report:
             "without_annotations": images.id[bare].tolist(),
             "with_crowd_regions_only": images.id[crowd_only].tolist(),
         },
-        **({"reckoning": subset.reckoning} if subset.reckoning else {}),
+        **strategy_data(subset.strategy),
+        **reckoning_data(subset),
         "rate": subset.rate,
         "keep": 1 - subset.rate,
         "annotations": {
             **pruned.outcome.annotations,
         },
-        "problems": _problems(scores.problems),
+        "problems": problem_data(scores.problems),
         "problems_path": _text(pruned.problems_path),
         "lists": None if beside is None else {"keep": str(beside.keep), "drop": str(beside.drop)},
         "record": None if beside is None else str(beside.record),
@@ -74,10 +77,8 @@ def prune_report(pruned: Pruned, source: str | None) -> Report:
         ("variant", f"{scores.variant}, polygons as {scores.polygons}"),
         *preset_rows(scores.preset),
         ("images", number(len(images))),
-        ("candidates", f"{number(subset.candidates)} {CANDIDATES[subset.of]}"),
-        ("kept", f"{share(subset.k, subset.candidates)} of the candidates"),
-        ("dropped", f"{share(subset.candidates - subset.k, subset.candidates)} of the candidates"),
-        *([("k", f"{number(subset.k)}: {subset.reckoning}")] if subset.reckoning else []),
+        *([] if subset.strategy == Strategy() else strategy_rows(subset.strategy)),
+        *kept_rows(subset),
         ("without annotations", number(int(bare.sum()))),
         ("with crowd regions only", number(int(crowd_only.sum()))),
         ("annotations kept", number(annotations["kept"])),
@@ -97,14 +98,6 @@ def prune_report(pruned: Pruned, source: str | None) -> Report:
         ],
     )
     return Report(f"Pruned {source}", data, rows, [listing])
-
-
-CANDIDATES = {
-    "scored": "with a scored instance",
-    "annotated": "with an annotation",
-    "all": "(all)",
-    "official": "that the preset keeps",
-}
 
 
 def score_report(source: str, output: str | None, scores: Scores, problems_path: Path | None) -> Report:
@@ -131,7 +124,7 @@ def score_report(source: str, output: str | None, scores: Scores, problems_path:
         "best": best[:LISTED],
         "last": best[-1:],
         "annotations": annotations,
-        "problems": _problems(scores.problems),
+        "problems": problem_data(scores.problems),
         "problems_path": _text(problems_path),
     }
     rows: list[Row] = [
@@ -179,7 +172,8 @@ def annotation_rows(annotations: dict[str, int]) -> list[Row]:
     ]
 
 
-def _problems(problems: list[Problem]) -> list[dict[str, Any]]:
+def problem_data(problems: list[Problem]) -> list[dict[str, Any]]:
+    """For machines: what was set aside."""
     return [dataclasses.asdict(problem) for problem in problems]
 
 
@@ -188,7 +182,7 @@ def _text(path: Path | None) -> str | None:
 
 
 def problem_rows(problems: list[Problem], path: Path | None) -> list[Row]:
-    """How many records were set aside, and the first of them."""
+    """For people: the first records that were set aside, and where all of them are listed."""
     if not problems:
         return []
     where = f", listed in {path}" if path else ""

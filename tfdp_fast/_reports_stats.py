@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from tfdp_fast._console import Listing, Report, Row, number, share
@@ -16,6 +14,9 @@ from tfdp_fast.report.statistics import ClassStatistics, Statistics
 
 LISTED = 20
 """How many classes a terminal shows."""
+
+NAMED = 5
+"""How many of the classes that vanish are named."""
 
 WIDTH = 12
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -42,6 +43,7 @@ def stats_report(found: Statistics, source: str, output: str | None) -> Report:
         ("instances per image", _summary(found.instances_per_image)),
         ("classes", f"{number(balance.classes)} with an instance, of {number(len(found.classes))}"),
         *_size_rows(found.areas, found.instances),
+        *_lost_rows(found.classes, balance),
     ]
     listings = [
         _class_listing(found.classes),
@@ -72,6 +74,17 @@ def _size_rows(areas: Areas | None, instances: int) -> list[Row]:
     ]
 
 
+def _lost_rows(classes: ClassStatistics, balance: Balance) -> list[Row]:
+    """The classes that vanish, where any do."""
+    rows = []
+    for after in balance.prunings:
+        names = [str(name) for name in classes.name[after.vanished]]
+        if names:
+            shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+            rows.append((f"classes lost at {100 * after.rate:.4g} %", f"{number(len(names))} ({shown})"))
+    return rows
+
+
 def _class_listing(classes: ClassStatistics) -> Listing:
     most = classes.share.max(initial=0.0) or 1.0
     rows = [
@@ -88,7 +101,7 @@ def _class_listing(classes: ClassStatistics) -> Listing:
         for i in classes.by_instances().tolist()
     ]
     header = ("class", "instances", "share", "", "images", "SI-SCS total", "SCS total", "mean SI-SCS")
-    return Listing("Classes, by number of instances", header, rows, label="class", most=LISTED)
+    return Listing.labelled("Classes, by number of instances", header, rows, "class", most=LISTED)
 
 
 def _area_listing(areas: Areas) -> Listing:
@@ -99,7 +112,7 @@ def _area_listing(areas: Areas) -> Listing:
         for i, (n, percent) in enumerate(zip(areas.counts, areas.percent, strict=True))
     ]
     header = ("of the image", "instances", "share", "")
-    return Listing("Instance area, as a share of the image", header, rows, label="area")
+    return Listing.labelled("Instance area, as a share of the image", header, rows, "area")
 
 
 def _score_listing(found: Statistics) -> Listing:
@@ -110,11 +123,11 @@ def _score_listing(found: Statistics) -> Listing:
             cells = (*map(_figure, (*figures, values.mean, values.gini)), sparkline(values))
             rows.append((f"{variant}, {what}", *cells))
     header = ("scores of", "min", "25 %", "median", "75 %", "max", "mean", "Gini", "")
-    return Listing("Scores, by variant", header, rows, label="scores")
+    return Listing.labelled("Scores, by variant", header, rows, "scores")
 
 
 def _balance_listing(found: Statistics) -> Listing:
-    balance, lost = found.balance, found.classes.name
+    balance = found.balance
     rows = [
         (
             "0 %",
@@ -138,7 +151,7 @@ def _balance_listing(found: Statistics) -> Listing:
                 _figure(float(kept.min()) if kept.size else None, percent=True),
                 _figure(after.evenness),
                 _figure(after.ratio),
-                _lost([str(name) for name in lost[after.vanished]]),
+                number(len(after.vanished)),
             )
         )
     header = (
@@ -147,19 +160,12 @@ def _balance_listing(found: Statistics) -> Listing:
         "instances",
         "kept",
         "by chance",
-        "worst class",
+        "worst",
         "evenness",
         "max/min",
-        "classes lost",
+        "lost",
     )
-    return Listing(f"Class balance, pruned by {found.variant}", header, rows, label="pruned")
-
-
-def _lost(names: Sequence[str]) -> str:
-    if not names:
-        return "0"
-    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{len(names)} ({shown})"
+    return Listing.labelled(f"Class balance, pruned by {found.variant}", header, rows, "pruned")
 
 
 def _kept_listing(classes: ClassStatistics, balance: Balance) -> Listing:
@@ -173,7 +179,7 @@ def _kept_listing(classes: ClassStatistics, balance: Balance) -> Listing:
     ]
     header = ("class", *(f"{100 * after.rate:.4g} %" for after in balance.prunings))
     title = "Instances kept of each class, by share of images pruned"
-    return Listing(title, header, rows, label="kept of", most=LISTED)
+    return Listing.labelled(title, header, rows, "kept of", most=LISTED)
 
 
 def _figure(value: float | None, *, percent: bool = False) -> str:

@@ -82,7 +82,7 @@ def side_of(source: Any) -> Side:
     if isinstance(source, Scores):
         return _of_scores("<Scores>", source)
     if isinstance(source, Subset):
-        return _of_list("<Subset>", source.image_ids, [None] * len(source))
+        return side_of_ids("<Subset>", source.image_ids, [None] * len(source))
     if not isinstance(source, (str, os.PathLike)):
         raise DataError(f"<{type(source).__name__}>", None, "is neither a path, Scores nor a Subset")
     path = Path(os.fsdecode(source))
@@ -106,7 +106,8 @@ def _of_scores(name: str, scores: Scores) -> Side:
     )
 
 
-def _of_list(name: str, ids: Ids, file_names: list[str | None]) -> Side:
+def side_of_ids(name: str, ids: Ids, file_names: list[str | None]) -> Side:
+    """Images that are listed; DataError if one is given twice."""
     _, first, times = np.unique(ids, return_index=True, return_counts=True)
     if (times > 1).any():
         twice = ids[first[times > 1].min()]
@@ -120,9 +121,9 @@ def _of_json(path: Path) -> Side:
     keys = {"images", "annotations"} if _looks_like_coco(path) else _top_level(read_whole(path))
     if {"images", "annotations"} <= keys:
         dataset = read_coco(path, on_error="skip")
-        return _of_list(str(path), dataset.image_ids, list(dataset.file_names))
+        return side_of_ids(str(path), dataset.image_ids, list(dataset.file_names))
     if {"outcome", "outputs"} <= keys:
-        return _of_record(path)
+        return kept_by_record(path)
     return _of_scores(str(path), load_scores(path))
 
 
@@ -144,7 +145,7 @@ def _top_level(text: bytes) -> set[str]:
         return set()
 
 
-def _of_record(path: Path) -> Side:
+def kept_by_record(path: Path) -> Side:
     """What the record of a pruning says was kept, from the list beside it."""
     record = load_record(path)
     listed = record.outputs.get("keep")
@@ -163,7 +164,7 @@ def _read_list(path: Path) -> Side:
     if any("\0" in part for parts in found for part in parts):
         raise DataError(str(path), None, "is neither scores, a COCO data set, a record nor a list of images")
     names = [parts[1] if len(parts) > 1 and parts[1] else None for parts in found]
-    return _of_list(str(path), ids_of_text(parts[0] for parts in found), names)
+    return side_of_ids(str(path), ids_of_text(parts[0] for parts in found), names)
 
 
 def match(a: Side, b: Side) -> tuple[NDArray[np.int64], NDArray[np.int64], MatchedBy]:

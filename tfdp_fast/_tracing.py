@@ -66,7 +66,7 @@ def areas(batch: SegmentationBatch, convention: FillConvention) -> NDArray[np.in
             pixels = sizes.astype(np.int64).prod(axis=1)
         else:
             counts, offsets, statuses = ENCODE[source.kind](*source.arguments)
-            if (statuses == Status.SIZE_OUT_OF_RANGE).any():
+            if (statuses == Status.RLE_COUNT_OUT_OF_RANGE).any():
                 raise OptionError("areas of polygons in images of 2**32 pixels or more are not counted")
             pixels = None
         lengths = np.diff(offsets)

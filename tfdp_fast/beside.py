@@ -65,13 +65,13 @@ def beside_of(destination: Any) -> Beside | None:
     return Beside.of(destination) if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
 
 
-def write_image_list(outputs: Outputs, path: Path, scores: Scores, chosen: NDArray[np.bool_]) -> None:
+def write_image_list(outputs: Outputs, destination: Any, scores: Scores, chosen: NDArray[np.bool_]) -> None:
     """List some of the images, one a line: id, tab, file name. Control characters are spelt out."""
     images = scores.images
     names = ["" if name is None else name for name in images.file_name[chosen].tolist()]
     ids = list(map(str, images.id[chosen].tolist()))
     text = "".join([f"{one_line(i)}\t{one_line(name)}\n" for i, name in zip(ids, names, strict=True)])
-    outputs.open(path).write(text.encode())
+    outputs.open(destination).write(text.encode())
 
 
 def write_problems(problems: Sequence[Problem], file: BinaryIO) -> None:

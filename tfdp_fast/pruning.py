@@ -14,20 +14,27 @@ from tfdp_fast._image_files import Gathering
 from tfdp_fast._output import Outputs, check_output, refuse_to_overwrite
 from tfdp_fast._threads import importing, resolve_threads, timed
 from tfdp_fast.beside import Beside, beside_of, write_image_list, write_problems
-from tfdp_fast.errors import DataError
+from tfdp_fast.errors import OptionError
 from tfdp_fast.formats.dataset import Dataset, ImageProblem, OnError, OnProgress
 from tfdp_fast.formats.opening import Opening, open_dataset
+from tfdp_fast.listing import ImageList
 from tfdp_fast.masks import Polygons
 from tfdp_fast.presets import PresetName, polygons_under
-from tfdp_fast.recording import Options, Outcome, Record, load_record, outcome_of, record_of
+from tfdp_fast.recording import Options, Outcome, outcome_of, record_of
 from tfdp_fast.scores import Scores, Variant
 from tfdp_fast.scoring import SUMS, check_options, score_dataset
 from tfdp_fast.selection import Of, Subset, check_share, select
+from tfdp_fast.strategies import Order, Strategy, StrategyName
+from tfdp_fast.tables import Ids
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from typing_extensions import Unpack
 
-__all__ = ["Pruned", "prune", "repeat"]
+    from tfdp_fast.repeating import Expected
+
+__all__ = ["Pruned", "prune", "prune_dataset"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +87,12 @@ def prune(
     keep: float | Fraction | None = None,
     k: int | None = None,
     of: Of = "scored",
+    strategy: StrategyName = "top",
+    order: Order | None = None,
+    seed: int | None = None,
+    beta: float | None = None,
+    strata: int | None = None,
+    ids: str | os.PathLike[str] | Subset | Iterable[int | str] | Ids | None = None,
     variant: Variant = "tfdp",
     polygons: Polygons | None = None,
     preset: PresetName | None = None,
@@ -104,8 +117,13 @@ def prune(
         A data set of any format; see `open_dataset`.
     destination : path or binary file
         Where the subset goes. Beside a binary file, or what is no regular file, no others are written.
-    rate, keep, k, of
-        How many images to keep, and of which; see `select`.
+    rate, keep, k, of, strategy, order, seed, beta, strata
+        How many images to keep, and which; see `select`.
+    ids : path, Subset or ids, optional
+        Instead of all these, the images to keep, by whatever method they were chosen: their ids, or a file
+        that lists them (id, tab, file name, a line each) or is itself a subset, as `compare` takes it. They
+        are told by their ids; where not a single one is in the data set, by file names, or else by these
+        without folders and suffix. All of them have to be there.
     variant, polygons, preset, threads, progress, **opening
         How to score; see `score`.
     on_error : {"raise", "skip"}
@@ -149,7 +167,14 @@ def prune(
     """
     check_options(variant, polygons, on_error, preset)
     share: dict[str, Any] = {"rate": rate, "keep": keep, "k": k}
-    check_share(**share, of=of, preset=preset)
+    how = Strategy(strategy, order, seed, beta, strata)
+    listed = None
+    if ids is None:
+        check_share(**share, of=of, preset=preset)
+    else:
+        _check_alone(share, of, how)
+        listed = ImageList.of(ids)
+        _check_kept(ids, destination)
     gathering = Gathering.of(images, copy_images, link_images)
     threads = resolve_threads(threads)
     beside = beside_of(destination)
@@ -158,107 +183,58 @@ def prune(
             source, on_error=on_error, fingerprint=beside is not None, preset=preset, **opening
         )
     polygons = polygons_under(dataset.options.preset, polygons)
-    options = Options.of_arguments(share, of=of, variant=variant, polygons=polygons)
-    return _prune(dataset, destination, beside, options, gathering, threads, progress, None)
-
-
-def repeat(
-    record: str | os.PathLike[str],
-    destination: str | os.PathLike[str] | None = None,
-    *,
-    source: str | os.PathLike[str] | None = None,
-    threads: int | None = None,
-    progress: OnProgress | None = None,
-) -> Pruned:
-    """Prune again as a record says, and check that all comes out the same.
-
-    Parameters
-    ----------
-    record : path
-        The ``.pruning.json`` that `prune` wrote beside a subset.
-    destination : path, optional
-        Where the subset goes; by default where it went before, relative to the record.
-    source : path, optional
-        Where the data set is now, if not where it was.
-    threads, progress
-        See `score`.
-
-    Returns
-    -------
-    Pruned
-
-    Raises
-    ------
-    DataError
-        If the record cannot be read, the data set is not the same, or another subset comes out. Nothing is
-        written then.
-    OutputError
-        If the destination cannot be written.
-
-    Examples
-    --------
-    >>> import json, tempfile
-    >>> from pathlib import Path
-    >>> import tfdp_fast as tfdp
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> source, output = Path(folder.name, "a.json"), Path(folder.name, "b.json")
-    >>> square = [[0, 0, 9, 0, 9, 9, 0, 9]]
-    >>> data = {
-    ...     "images": [{"id": 7, "height": 10, "width": 10}],
-    ...     "categories": [{"id": 1, "name": "square"}],
-    ...     "annotations": [{"id": 1, "image_id": 7, "category_id": 1, "segmentation": square}],
-    ... }
-    >>> _ = source.write_text(json.dumps(data))
-    >>> first = tfdp.prune(source, output, k=1)
-    >>> tfdp.repeat(first.beside.record).outcome == first.outcome
-    True
-    >>> folder.cleanup()
-    """
-    known = load_record(record)
-    name, folder = os.fspath(record), Path(record).parent
-    if source is None:
-        if known.source.path is None:
-            raise DataError(name, None, "what was pruned was no file: say where it is")
-        source = os.path.normpath(folder / known.source.path)
-    if destination is None:
-        destination = os.path.normpath(folder / str(known.outputs["subset"]))
-    expected = _Expected(name, known)
-    threads = resolve_threads(threads)
-    with timed("read"), importing(SUMS, threads):
-        dataset = open_dataset(source, fingerprint=True, **known.source.opening())
-    return _prune(
-        dataset, destination, beside_of(destination), known.options, None, threads, progress, expected
+    options = Options.of_arguments(
+        share,
+        of="all" if listed is not None else of,
+        variant=variant,
+        polygons=polygons,
+        strategy=None if how == Strategy() else how,
+        ids=None if listed is None else listed.record,
+    )
+    return prune_dataset(
+        dataset,
+        destination,
+        beside,
+        options,
+        listed=listed,
+        gathering=gathering,
+        threads=threads,
+        progress=progress,
     )
 
 
-@dataclass(frozen=True)
-class _Expected:
-    """What a record says that comes out."""
-
-    name: str
-    record: Record
-
-    def check_source(self, dataset: Dataset) -> None:
-        known, found = self.record.source.fingerprint, dataset.fingerprint()
-        if known is not None and found != known:
-            raise DataError(dataset.source, None, f"is not what {self.name} is about: its content differs")
-
-    def check_outcome(self, dataset: Dataset, outcome: Outcome) -> None:
-        if outcome != self.record.outcome:
-            what = "subset" if outcome.sha256 != self.record.outcome.sha256 else "class totals or counts"
-            raise DataError(dataset.source, None, f"another {what} than {self.name} says came out")
+def _check_alone(share: dict[str, Any], of: Of, how: Strategy) -> None:
+    """Raise OptionError for anything beside a list that says which images are kept."""
+    others = [name for name, value in share.items() if value is not None]
+    others += ["of"] if of != "scored" else []
+    others += ["a strategy"] if how != Strategy() else []
+    if others:
+        raise OptionError(f"ids says which images are kept: {others[0]} does not go with it")
 
 
-def _prune(
+def _check_kept(ids: Any, destination: Any) -> None:
+    """Refuse to write over a list of images, with the subset or with what is written beside it."""
+    if not isinstance(ids, (str, os.PathLike)):
+        return
+    beside = beside_of(destination)
+    paths = [] if beside is None else list(beside.paths(destination, "skip").values())
+    for path in [destination, *paths]:
+        refuse_to_overwrite(path, Path(os.fsdecode(ids)).stat())
+
+
+def prune_dataset(
     dataset: Dataset,
     destination: Any,
     beside: Beside | None,
     options: Options,
-    gathering: Gathering | None,
+    *,
+    listed: ImageList | None = None,
+    gathering: Gathering | None = None,
     threads: int,
     progress: OnProgress | None,
-    expected: _Expected | None,
+    expected: Expected | None = None,
 ) -> Pruned:
+    """Prune a data set that has been opened, and check what comes out if it is known; see `prune`."""
     dataset.check_destination(destination)
     paths = {} if beside is None else beside.paths(destination, dataset.on_error)
     _check_beside(paths, dataset)
@@ -269,7 +245,10 @@ def _prune(
     )
     if expected is not None:
         expected.check_source(dataset)
-    subset = select(scores, **options.share(), of=options.of)
+    if listed is None:
+        subset = select(scores, **options.selection())
+    else:
+        subset = listed.subset(scores, dataset.source)
     bad = [problem.row for problem in scores.problems if not isinstance(problem, ImageProblem)]
     with Outputs() as outputs, timed("wrote the subset"):
         kept = dataset.write_into(outputs, destination, subset.keep, np.array(bad, np.int64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import os
 import platform
@@ -23,9 +24,19 @@ from tfdp_fast.masks import Polygons
 from tfdp_fast.presets import PresetName
 from tfdp_fast.scores import Scores, Variant, scale_invariant
 from tfdp_fast.selection import Of, Subset
+from tfdp_fast.strategies import Strategy
 from tfdp_fast.totals import ClassTotals
 
-__all__ = ["ClassRecord", "Options", "Outcome", "Record", "load_record", "outcome_of", "record_of"]
+__all__ = [
+    "ClassRecord",
+    "ListRecord",
+    "Options",
+    "Outcome",
+    "Record",
+    "load_record",
+    "outcome_of",
+    "record_of",
+]
 
 
 class SourceRecord(msgspec.Struct, frozen=True):
@@ -58,8 +69,29 @@ class SourceRecord(msgspec.Struct, frozen=True):
         return {name: getattr(self, name) for name in names}
 
 
-class Options(msgspec.Struct, frozen=True):
-    """How many images were kept, and how they were scored: arguments of `prune`. Shares are fractions."""
+class ListRecord(msgspec.Struct, frozen=True):
+    """Images that were listed.
+
+    Attributes
+    ----------
+    name : str or None
+        Of the file, without its folder; None if it was none.
+    images : int
+        How many it lists.
+    sha256 : str
+        Of the ids that it lists; see `Subset.sha256`.
+    """
+
+    name: str | None
+    images: int
+    sha256: str
+
+
+class Options(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How images were chosen, and how they were scored: arguments of `prune`. Shares are fractions.
+
+    There is no strategy if the best images were chosen, or if they were listed.
+    """
 
     rate: str | None
     keep: str | None
@@ -67,11 +99,15 @@ class Options(msgspec.Struct, frozen=True):
     of: Of
     variant: Variant
     polygons: Polygons
+    strategy: Strategy | None = None
+    ids: ListRecord | None = None
 
-    def share(self) -> dict[str, Any]:
-        """How many images to keep, as arguments of `select`."""
+    def selection(self) -> dict[str, Any]:
+        """Which images to keep, as arguments of `select`."""
         rate, keep = (None if share is None else Fraction(share) for share in (self.rate, self.keep))
-        return {"rate": rate, "keep": keep, "k": self.k}
+        chosen = dataclasses.asdict(self.strategy or Strategy())
+        chosen["strategy"] = chosen.pop("name")
+        return {"rate": rate, "keep": keep, "k": self.k, "of": self.of, **chosen}
 
     @classmethod
     def of_arguments(cls, share: dict[str, Any], **options: Any) -> Options:
@@ -80,6 +116,11 @@ class Options(msgspec.Struct, frozen=True):
             None if share[name] is None else str(Fraction(str(share[name]))) for name in ("rate", "keep")
         )
         return cls(rate, keep, None if share["k"] is None else int(share["k"]), **options)
+
+    @property
+    def format(self) -> Literal[1, 2]:
+        """The oldest format of a record that can hold them."""
+        return 1 if self.strategy is None and self.ids is None else 2
 
 
 class ClassRecord(msgspec.Struct, frozen=True):
@@ -118,7 +159,7 @@ class Outcome(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """All of ``pruning.json``."""
 
-    format: Literal[1] = 1  # raised when an older version could not read what this one writes
+    format: Literal[1, 2] = 1  # raised when an older version could not read what this one writes
     source: SourceRecord
     options: Options
     outcome: Outcome
@@ -161,7 +202,14 @@ def record_of(
         preset=opened.preset,
     )
     names = {what: _relative(path, folder) for what, path in outputs.items()}
-    return Record(source=source, options=options, outcome=outcome, outputs=names, versions=_versions())
+    return Record(
+        format=options.format,
+        source=source,
+        options=options,
+        outcome=outcome,
+        outputs=names,
+        versions=_versions(),
+    )
 
 
 def _relative(path: str | os.PathLike[str], folder: Path) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdp_fast import reference_pixels as pixels
 from tfdp_fast.status import Status
 
 Bytes = NDArray[np.uint8]
@@ -203,6 +204,8 @@ class Kernel:
         What the work of a call is counted in.
     counted : int
         Which argument has one entry per unit of work.
+    signatures : int
+        For how many it is compiled: 2 if it takes float32 and float64.
     """
 
     module: str
@@ -211,6 +214,7 @@ class Kernel:
     inputs: Callable[[np.random.Generator, int], tuple[Any, ...]]
     unit: str
     counted: int = 0
+    signatures: int = 1
 
     @property
     def name(self) -> str:
@@ -225,6 +229,8 @@ class Kernel:
 
 _RLE = "tfdp_fast.kernels.rle"
 _SUMS = "tfdp_fast.kernels.sums"
+_PIXELS = "tfdp_fast.kernels.pixels"
+_FORGETTING = "tfdp_fast.kernels.forgetting"
 
 KERNELS: tuple[Kernel, ...] = (
     Kernel(_RLE, "decode_rle", decode_rle, _strings, "byte"),
@@ -261,4 +267,26 @@ KERNELS: tuple[Kernel, ...] = (
         lambda rng, n: (*_scores(rng, n)[::-1], np.append(rng.uniform(1, 1e4, _CLASSES - 1), 0.0)),
         "element",
     ),
+    Kernel(
+        _PIXELS,
+        "pixel_values",
+        pixels.pixel_values,
+        lambda rng, n: (n % len(pixels.METHODS), *pixels.batch(rng, n)),
+        "pixel",
+        counted=1,
+        signatures=2,
+    ),
+    Kernel(
+        _PIXELS,
+        "pixel_sums",
+        pixels.pixel_sums,
+        lambda rng, n: (np.arange(len(pixels.METHODS)), *pixels.batch(rng, n)),
+        "pixel",
+        counted=1,
+        signatures=2,
+    ),
+    Kernel(_PIXELS, "class_margin_values", pixels.class_margin_values, pixels.class_batch, "logit", 1, 2),
+    Kernel(_PIXELS, "class_margin_sums", pixels.class_margin_sums, pixels.class_batch, "logit", 1, 2),
+    Kernel(_FORGETTING, "record_right", pixels.record_right, pixels.history, "pixel", signatures=2),
+    Kernel(_FORGETTING, "join_segments", pixels.join_segments, pixels.pieces, "byte", counted=2),
 )

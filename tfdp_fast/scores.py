@@ -70,8 +70,8 @@ class Scores:
 
         ``.parquet`` (a row per image, its instances nested; needs the extra ``parquet``) and ``.npz`` hold
         everything and come back bit for bit. ``.csv`` holds the images; ``.json`` is the form of the paper's
-        authors, ``{"<image id>": score}`` with positive scores only. Neither of these says which preset it
-        was.
+        authors, ``{"<image id>": score}`` with positive scores only, unless some are negative. Neither of
+        these says which preset it was.
 
         Raises
         ------
@@ -85,17 +85,38 @@ class Scores:
         save_scores(self, path)
 
     @staticmethod
-    def load(path: str | os.PathLike[str]) -> Scores:
-        """Read what `save` has written.
+    def load(path: str | os.PathLike[str], *, column: str | None = None) -> Scores:
+        r"""Read what `save` has written, or scores of images that come from elsewhere.
+
+        These are ``.json`` in the form of the paper's authors, or ``.csv`` with a header: a column
+        ``image_id``, ``id``, ``image``, ``file_name``, ``filename`` or ``name``, and one of scores.
+
+        Parameters
+        ----------
+        path : path
+            The file; its suffix says what it is.
+        column : str, optional
+            The column of scores in a ``.csv``: by default ``score``, or the only other one.
 
         Raises
         ------
         DataError
-            If the file is not what its suffix says, or is damaged.
+            If the file is not what its suffix says, is damaged, or does not say which column is meant.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import tfdp_fast as tfdp
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "theirs.csv")
+        ...     _ = path.write_text("image,el2n,aum\na.jpg,0.5,-1.25\nb.jpg,0.25,3.5\n")
+        ...     tfdp.Scores.load(path, column="aum").images.score
+        array([-1.25,  3.5 ])
         """
         from tfdp_fast.formats.scores import load_scores
 
-        return load_scores(path)
+        return load_scores(path, column)
 
     def to_arrow(self) -> Any:
         """The images as a `pyarrow.Table`; the other tables have a method of the same name."""

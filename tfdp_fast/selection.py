@@ -15,6 +15,7 @@ from tfdp_fast._numbers import is_number
 from tfdp_fast.errors import OptionError
 from tfdp_fast.presets import AppliedPreset, PresetName
 from tfdp_fast.scores import Scores
+from tfdp_fast.strategies import Order, Strategy, StrategyName, choose
 from tfdp_fast.tables import Ids, ImageTable
 
 __all__ = ["Of", "Subset", "check_share", "select"]
@@ -36,7 +37,8 @@ class Subset:
     image_ids : int64 or text [k]
         In data-set order.
     ranking : int64 or text [k]
-        The same, best first.
+        The same, best first; in the order in which a strategy drew or took them, if it did; of images that
+        were listed, in the order of the list.
     dropped_ids : int64 or text [I - k]
         All other images of the data set, in data-set order.
     keep : bool [I]
@@ -46,7 +48,9 @@ class Subset:
     of : str
         Which these are; the name of the preset, if the scores come from one.
     reckoning : str or None
-        How a preset came from a share to the number of images.
+        How a share came to the number of images, where it is not just a share of the candidates.
+    strategy : Strategy or None
+        How they were chosen, with all options; None if they were listed.
     """
 
     image_ids: Ids
@@ -56,6 +60,7 @@ class Subset:
     candidates: int
     of: Of | PresetName
     reckoning: str | None = None
+    strategy: Strategy | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -89,8 +94,13 @@ def select(
     keep: float | Fraction | None = None,
     k: int | None = None,
     of: Of = "scored",
+    strategy: StrategyName = "top",
+    order: Order | None = None,
+    seed: int | None = None,
+    beta: float | None = None,
+    strata: int | None = None,
 ) -> Subset:
-    """Keep the images with the best scores.
+    """Keep the images with the best scores, or those that another strategy chooses.
 
     Exactly one of `rate`, `keep` and `k` says how many. Shares are taken as the decimal numbers that they are
     written as, and the number of images to keep is rounded to the nearest whole one, halves up: ``rate=0.3``
@@ -99,6 +109,9 @@ def select(
     If the scores come from a preset, a share refers to the images that it keeps, and only those of a positive
     score are ranked. For COCO, Cityscapes and VOC, at the rates that the authors report, their numbers of
     images are taken. A share never asks for more images than are ranked.
+
+    Equal arguments give equal subsets, on every machine and in every version of NumPy. docs/selection.md has
+    the strategies in full.
 
     Parameters
     ----------
@@ -112,6 +125,19 @@ def select(
         The number of images to keep, 1 <= k <= N.
     of : {"scored", "annotated", "all"}
         The candidates.
+    strategy : {"top", "random", "ccs", "stratified-by-class"}
+        The best; k at random; k from strata of equal width over the scores, as evenly as possible
+        (coverage-centric coreset selection); or the best of each class, so that all classes keep about the
+        same share of their instances. The last needs scores that hold instances.
+    order : {"highest", "lowest"}, optional
+        Which scores are the best: the highest by default, the lowest for AUM. Not for ``"random"``.
+    seed : int, optional
+        For ``"random"`` and ``"ccs"``; 0 by default.
+    beta : float, optional
+        For ``"ccs"``: the share of the images, those of the best scores, that is dropped first, because they
+        are the hardest. By default 0.1 with ``order="lowest"``, as for AUM, else 0.
+    strata : int, optional
+        For ``"ccs"``: how many; 50 by default.
 
     Returns
     -------
@@ -120,7 +146,8 @@ def select(
     Raises
     ------
     OptionError
-        If none or several of `rate`, `keep` and `k` are given, or one is out of range.
+        If none or several of `rate`, `keep` and `k` are given, or one is out of range; if an option is not
+        one of the strategy's.
 
     Examples
     --------
@@ -137,18 +164,22 @@ def select(
     >>> subset = tfdp.select(tfdp.score(data), rate=0.5)
     >>> subset.image_ids, subset.dropped_ids
     (array([2]), array([4]))
+    >>> tfdp.select(tfdp.score(data), rate=0.5, strategy="random", seed=1).image_ids
+    array([4])
     """
     images, preset = scores.images, scores.preset
     name = None if preset is None else preset.name
     share = check_share(rate=rate, keep=keep, k=k, of=of, preset=name)
+    how = Strategy(strategy, order, seed, beta, strata)
     positions = np.flatnonzero(_candidates(images, of) if preset is None else images.score > 0)
     n = len(positions) if preset is None else preset.images
-    count, reckoning = number_to_keep(share, len(positions), of, preset)
-    best_first = positions[np.argsort(-images.score[positions], kind="stable")]
+    dropped = how.dropped_first(len(positions))
+    count, reckoning = number_to_keep(share, len(positions), of, preset, dropped)
+    chosen = choose(how, scores, positions, count)
     mask = np.zeros(len(images), np.bool_)
-    mask[best_first[:count]] = True
+    mask[chosen] = True
     ids = images.id
-    return Subset(ids[mask], ids[best_first[:count]], ids[~mask], mask, n, name or of, reckoning)
+    return Subset(ids[mask], ids[chosen], ids[~mask], mask, n, name or of, reckoning, how)
 
 
 def check_share(
@@ -182,20 +213,26 @@ def check_share(
 
 
 def number_to_keep(
-    share: Fraction | int, ranked: int, of: str, preset: AppliedPreset | None
+    share: Fraction | int, ranked: int, of: str, preset: AppliedPreset | None, dropped: int = 0
 ) -> tuple[int, str | None]:
-    """How many of the images that are ranked, and under a preset why so many."""
+    """How many of the images that are ranked, of which some are dropped first; why, if that is no share."""
+    left = ranked - dropped
     if isinstance(share, int):
-        if share > ranked:
+        if share > left:
             what = of if preset is None else "of a positive score"
-            raise OptionError(f"{share} images cannot be kept: {ranked} are {what}")
+            less = f", of which beta drops {dropped}" if dropped else ""
+            raise OptionError(f"{share} images cannot be kept: {ranked} are {what}{less}")
         return share, None
     if preset is None:
-        return math.floor(ranked * share + Fraction(1, 2)), None
-    k, reckoning = preset.number_to_keep(share)
-    if k > ranked:
-        return ranked, f"all of a positive score, as {k:,} are not there ({reckoning})"
-    return k, reckoning
+        k, reckoning = math.floor(ranked * share + Fraction(1, 2)), None
+    else:
+        k, reckoning = preset.number_to_keep(share)
+    if k <= left:
+        return k, reckoning
+    why = "" if reckoning is None else f" ({reckoning})"
+    if dropped:
+        return left, f"all that are left once beta has dropped {dropped:,}, as {k:,} are not there{why}"
+    return left, f"all of a positive score, as {k:,} are not there{why}"
 
 
 def _exact(name: str, value: Any) -> Fraction:

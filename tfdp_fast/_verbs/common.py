@@ -46,6 +46,11 @@ def how_many(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def strategy(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of `select` that say which images."""
+    return {name: getattr(arguments, name) for name in ("strategy", "order", "seed", "beta", "strata")}
+
+
 def opening(arguments: argparse.Namespace) -> Opening:
     """The options of `open_dataset`."""
     return {

@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tfdp_fast._console import Report
     from tfdp_fast._verbs.parser import build_parser
 
-    files = dict.fromkeys(("ANNOTATIONS", "A", "B", "FILE"), shtab.FILE)
+    files = dict.fromkeys(("ANNOTATIONS", "A", "B", "FILE", "LIST", "SCORES"), shtab.FILE)
     completions = files | {"FOLDER": shtab.DIRECTORY}
     script = shtab.complete(build_parser(completions=completions), arguments.shell)
     if arguments.json:

@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from tfdp_fast._arguments import EPILOG, Parser, Run
-from tfdp_fast._verbs import compare, completion, demo, prune, report, score, stats, warmup
+from tfdp_fast._verbs import (
+    ablation,
+    bench,
+    compare,
+    completion,
+    demo,
+    explain,
+    gallery,
+    prune,
+    report,
+    score,
+    select,
+    stats,
+    warmup,
+)
 
-VERBS = (prune, score, compare, stats, report, demo, warmup, completion)
+VERBS = (
+    prune,
+    score,
+    select,
+    compare,
+    ablation,
+    stats,
+    gallery,
+    explain,
+    report,
+    demo,
+    bench,
+    warmup,
+    completion,
+)
 """In the order in which they are listed."""
 
 
@@ -36,9 +63,7 @@ def build_parser(
     parser.add_argument("--version", action="store_true", help="print versions and leave")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(verb=None, parser=parser, run=run, quiet=False, verbose=0)
-    # argparse asks for a class, and only calls it.
-    verb_parser: Any = partial(Parser, completions=completions)
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", parser_class=verb_parser)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     for verb in VERBS:
         verb.add(verbs)
     return parser

@@ -5,8 +5,25 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tfdp_fast._arguments import OF, add_how_many, add_images, add_input, add_scoring, add_verb
-from tfdp_fast._verbs.common import OK, WITH_PROBLEMS, how_many, opening, show, source_of, standard_output
+from tfdp_fast._arguments import (
+    add_how_many,
+    add_images,
+    add_input,
+    add_of,
+    add_scoring,
+    add_strategy,
+    add_verb,
+)
+from tfdp_fast._verbs.common import (
+    OK,
+    WITH_PROBLEMS,
+    how_many,
+    opening,
+    show,
+    source_of,
+    standard_output,
+    strategy,
+)
 from tfdp_fast.errors import OptionError
 
 EPILOG = """\
@@ -17,6 +34,8 @@ examples:
   tfdp prune - --rate 30% -o - < all.json > pruned.json         through a pipe: the report goes to stderr
 
   tfdp prune VOCdevkit/VOC2012 --rate 0.3 -o train_pruned.txt   other formats: a list, as they have it
+  tfdp prune instances_train.json --rate 0.3 --strategy random --seed 7 -o random.json
+  tfdp prune instances_train.json --ids keep.txt -o pruned.json images that something else has chosen
   tfdp prune --from pruned.json.pruning.json -o again.json      the same again, checked
 
 The subset has the format of the data set. Beside it appear lists of the images that are kept and dropped
@@ -36,12 +55,11 @@ def add(verbs: Any) -> None:
     add_input(parser, optional=True)
     parser.add_argument("-o", "--output", metavar="FILE", help="where to; - is standard output")
     how = add_how_many(parser)
-    parser.add_argument(
-        "--of",
-        choices=OF,
-        default="scored",
-        help="the images that a share refers to: those with a scored "
-        "instance (default), with an annotation, or all",
+    add_of(parser)
+    how.add_argument(
+        "--ids",
+        metavar="LIST",
+        help="the images to KEEP, by whatever method: a list of ids, one a line, as tfdp select writes it",
     )
     how.add_argument(
         "--from",
@@ -49,6 +67,7 @@ def add(verbs: Any) -> None:
         metavar="RECORD",
         help="prune again as a .pruning.json says, and check that the same comes out",
     )
+    add_strategy(parser)
     add_images(parser)
     add_scoring(parser)
 
@@ -57,7 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it, and return the exit code."""
     from tfdp_fast._console import progress_bar
     from tfdp_fast._reports import prune_report
-    from tfdp_fast.pruning import prune, repeat
+    from tfdp_fast.pruning import prune
+    from tfdp_fast.repeating import repeat
 
     _check_pruning(arguments)
     to_stdout = arguments.output == "-"
@@ -78,6 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
                 standard_output() if to_stdout else arguments.output,
                 **how_many(arguments),
                 of=arguments.of,
+                **strategy(arguments),
+                ids=arguments.ids,
                 variant=arguments.variant,
                 polygons=arguments.polygons,
                 preset=arguments.preset,
@@ -104,8 +126,8 @@ def _check_pruning(arguments: argparse.Namespace) -> None:
         for given, what in ((arguments.input, "ANNOTATIONS"), (arguments.output, "-o/--output")):
             if given is None:
                 usage.error(f"the following arguments are required: {what}")
-        if arguments.rate is None and arguments.keep is None and arguments.k is None:
-            usage.error("one of the arguments --rate --keep --k --from is required")
+        if all(value is None for value in (*how_many(arguments).values(), arguments.ids)):
+            usage.error("one of the arguments --rate --keep --k --ids --from is required")
         return
     free = {"record", "input", "output", "threads", "json", "quiet", "verbose", "version", "verb", "parser"}
     changed = [name for name, value in vars(arguments).items() if value != usage.get_default(name)]

@@ -15,6 +15,9 @@ from tfdp_fast._tracing import Contours, areas, contours
 
 __all__ = ["BatchMasks", "ChunkMasks", "LabelMapMasks", "ObjectMasks", "Part", "whole"]
 
+FEW_LABELS = 16
+"""As long as a map has no more, comparing it with each label takes less time than a histogram."""
+
 Part = tuple[NDArray[np.int64], SegmentationBatch]
 """Some of several masks: their positions, and what they are."""
 
@@ -96,8 +99,8 @@ class LabelMapMasks:
     images: list[tuple[NDArray[np.integer[Any]], NDArray[np.int64]]]
 
     def areas(self) -> NDArray[np.int64]:
-        """See `ChunkMasks`. One pass over the pixels of a map counts those of all labels."""
-        found = [np.bincount(label_map.ravel())[labels] for label_map, labels in self.images if len(labels)]
+        """See `ChunkMasks`."""
+        found = [_counted(label_map, labels) for label_map, labels in self.images]
         return np.concatenate([np.empty(0, np.int64), *found])
 
     def contours(self, which: NDArray[np.int64]) -> Contours:
@@ -116,6 +119,13 @@ class LabelMapMasks:
             for of_mask, corner in zip(found.points, corners, strict=True)
         ]
         return Contours(moved, found.primary)
+
+
+def _counted(label_map: NDArray[np.integer[Any]], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many pixels each label has; of many labels, all are counted in one pass."""
+    if len(labels) > FEW_LABELS:
+        return np.bincount(label_map.ravel())[labels]
+    return np.array([np.count_nonzero(label_map == label) for label in labels.tolist()], np.int64)
 
 
 def _cropped(label_map: NDArray[np.integer[Any]], label: int) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:

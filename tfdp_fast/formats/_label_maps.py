@@ -174,6 +174,10 @@ class LabelMapDataset(StreamedDataset[range]):
         """The id of an image."""
         return stem
 
+    def paths(self) -> list[str]:
+        """The annotation files of all images, in order."""
+        return [f"{self._root}/{name}" for stem in self._stems for name in self.files_of(stem)]
+
     def pieces(self) -> Iterable[range]:
         """Positions of images; at least one piece."""
         n = len(self._stems)

@@ -95,3 +95,16 @@ def object_column(values: Iterable[str | None]) -> NDArray[np.object_]:
     column = np.empty(len(found), np.object_)
     column[:] = found
     return column
+
+
+def images_only(
+    ids: Ids,
+    names: list[str | None],
+    values: NDArray[np.float64],
+    annotations: NDArray[np.int64],
+    instances: NDArray[np.int64],
+) -> Scores:
+    if not np.isfinite(values).all():
+        raise Unreadable("has a score that is not finite")
+    images = ImageTable(ids, object_column(names), annotations, instances, values)
+    return Scores(images, None, None, None, None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import importlib.util
 import io
 import json
@@ -24,18 +22,19 @@ from tfdp_fast.formats._scores_common import (
     about_of,
     about_scores,
     ids_of_text,
+    images_only,
     object_column,
     scores_about,
 )
+from tfdp_fast.formats._scores_csv import read_csv, write_csv
 from tfdp_fast.formats._scores_parquet import read_parquet, write_parquet
 from tfdp_fast.masks import Polygons
 from tfdp_fast.presets import PUBLISHED, AppliedPreset, PresetName
 from tfdp_fast.scores import Scores, Variant
-from tfdp_fast.tables import ClassTable, Ids, ImageTable, InstanceTable, Table
+from tfdp_fast.tables import ClassTable, ImageTable, InstanceTable, Table
 
 __all__ = ["SUFFIXES", "load_scores", "save_scores", "write_scores"]
 
-CSV_COLUMNS = ("image_id", "file_name", "score", "annotations", "instances")
 TableT = TypeVar("TableT", bound=Table)
 
 
@@ -56,6 +55,7 @@ def save_scores(scores: Scores, destination: str | os.PathLike[str]) -> None:
         there is none; floats are the shortest that read back the same.
     ``.json``
         ``{"<image id>": score}``, positive scores only, in data-set order: the form of the paper's authors.
+        If a score is negative, as AUM may be, all images that have an instance.
 
     Raises
     ------
@@ -81,28 +81,35 @@ def write_scores(scores: Scores, file: BinaryIO, suffix: str) -> None:
         raise OutputError(f"{suffix} cannot hold a text that is no Unicode: {where!r}") from error
 
 
-def load_scores(path: str | os.PathLike[str]) -> Scores:
+def load_scores(path: str | os.PathLike[str], column: str | None = None) -> Scores:
     """Read a score file; see `save_scores`.
 
     From ``.parquet`` and ``.npz`` everything comes back bit for bit. From ``.csv`` and ``.json`` come the
     images only; ids are int64 if all of them are whole numbers, else text. JSON has no file names (None) and
     no counts (-1).
 
+    A ``.csv`` may come from elsewhere. Its ids are in the column ``image_id``, ``id``, ``image``,
+    ``file_name``, ``filename`` or ``name``, the first of these that is there, in either case. Its scores are
+    in the column that is named, in ``score``, or in the only other one. The rest is not looked at, and counts
+    are not known.
+
     Raises
     ------
     OptionError
-        If the suffix is none of the four.
+        If the suffix is none of the four, or a column is named for another than ``.csv``.
     MissingExtraError
         If the format needs a package that is not installed.
     DataError
         If the file cannot be read, or is not what its suffix says, in whichever way.
     """
     suffix, name = suffix_of(path), os.fspath(path)
+    if column is not None and suffix != ".csv":
+        raise OptionError(f"column names the scores of a .csv file, and {name} is none")
     data = read_whole(path)
     if not data:
         raise DataError(name, None, "is empty")
     try:
-        scores = _READERS[suffix](data)
+        scores = _READERS[suffix](data) if column is None else read_csv(data, column)
         _check(scores)
     except TfdpError:
         raise
@@ -242,46 +249,15 @@ def _table(table: type[TableT], columns: dict[str, Any], prefix: str) -> TableT:
     return table(**{name: columns[prefix + name] for name in names})
 
 
-# ---- .csv and .json ----
-
-
-def _write_csv(scores: Scores, file: BinaryIO) -> None:
-    images = scores.images
-    text = codecs.getwriter("utf-8")(file)
-    text.write(",".join(CSV_COLUMNS) + "\n")
-    # All text is quoted: csv alone would leave a carriage return in a name as it is.
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    columns = (images.id, images.file_name, images.score, images.annotations, images.instances)
-    writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
-
-
-def _read_csv(data: bytes) -> Scores:
-    try:
-        rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Unreadable(f"is no .csv file: {error}") from error
-    if not rows or tuple(rows[0]) != CSV_COLUMNS:
-        raise Unreadable(f"does not begin with {','.join(CSV_COLUMNS)}")
-    for number, row in enumerate(rows[1:], 2):
-        if len(row) != len(CSV_COLUMNS):
-            raise Unreadable(f"row {number} has {len(row)} fields")
-    ids, names, values, annotations, instances = zip(*rows[1:], strict=True) if len(rows) > 1 else ((),) * 5
-    try:
-        return _images_only(
-            ids_of_text(ids),
-            [name or None for name in names],
-            np.array([float(value) for value in values], np.float64),
-            np.array([int(number) for number in annotations], np.int64),
-            np.array([int(number) for number in instances], np.int64),
-        )
-    except (ValueError, OverflowError) as error:
-        raise Unreadable(f"has a field that is no number: {error}") from error
+# ---- .json ----
 
 
 def _write_json(scores: Scores, file: BinaryIO) -> None:
     images = scores.images
-    positive = images.score > 0
-    pairs = zip(images.id[positive].tolist(), images.score[positive].tolist(), strict=True)
+    held = images.score > 0
+    if (images.score < 0).any():  # then 0 is a score like any other, where there is something to score
+        held = (images.score != 0) | (images.instances > 0)
+    pairs = zip(images.id[held].tolist(), images.score[held].tolist(), strict=True)
     file.write(json.dumps({str(image_id): score for image_id, score in pairs}).encode())
 
 
@@ -306,32 +282,19 @@ def _read_json(data: bytes) -> Scores:
     except OverflowError:
         raise Unreadable("has a score that is not finite") from None
     unknown = np.full(len(found), -1, np.int64)
-    return _images_only(ids_of_text(found), [None] * len(found), values, unknown, unknown.copy())
-
-
-def _images_only(
-    ids: Ids,
-    names: list[str | None],
-    values: NDArray[np.float64],
-    annotations: NDArray[np.int64],
-    instances: NDArray[np.int64],
-) -> Scores:
-    if not np.isfinite(values).all():
-        raise Unreadable("has a score that is not finite")
-    images = ImageTable(ids, object_column(names), annotations, instances, values)
-    return Scores(images, None, None, None, None)
+    return images_only(ids_of_text(found), [None] * len(found), values, unknown, unknown.copy())
 
 
 _WRITERS: dict[str, Callable[[Scores, BinaryIO], None]] = {
     ".parquet": write_parquet,
     ".npz": _write_npz,
-    ".csv": _write_csv,
+    ".csv": write_csv,
     ".json": _write_json,
 }
 _READERS: dict[str, Callable[[bytes], Scores]] = {
     ".parquet": read_parquet,
     ".npz": _read_npz,
-    ".csv": _read_csv,
+    ".csv": read_csv,
     ".json": _read_json,
 }
 SUFFIXES = tuple(_WRITERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
@@ -23,11 +24,14 @@ def _array(dtype: Any, ndim: int = 1, *, readonly: bool = True) -> Any:
     return types.Array(dtype, ndim, "C", readonly=readonly)
 
 
-# Arguments of public kernels: C-contiguous arrays. A read-only type accepts writable arrays as well.
+# Arguments of public kernels: C-contiguous arrays. A read-only type accepts writable arrays as well. A tuple
+# holds alternatives.
 U8 = _array(types.uint8)
+U8_INOUT = _array(types.uint8, readonly=False)
 U32 = _array(types.uint32)
 I64 = _array(types.int64)
 F64 = _array(types.float64)
+FLOATS = (_array(types.float32), F64)
 I64_2D = _array(types.int64, 2)
 I64_2D_INOUT = _array(types.int64, 2, readonly=False)
 INT = types.int64
@@ -41,8 +45,8 @@ def kernel(*arguments: Any) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     - no ``parallel``: its thread pool does not survive the ``fork()`` of a data loader.
     - ``error_model="numpy"``: a kernel never raises; what it cannot do it reports in its result.
     - ``boundscheck`` stays the default, so that ``NUMBA_BOUNDSCHECK=1`` works in tests.
-    - compiled when its module is imported, for exactly one signature: any other dtype, a strided array or a
-      list is a TypeError, not a second compilation in the middle of a run.
+    - compiled when its module is imported, for exactly the signatures that are stated: any other dtype, a
+      strided array or a list is a TypeError, not another compilation in the middle of a run.
     - kept in a file, because compiling takes seconds and loading milliseconds. Where no folder takes the file
       (see :func:`~tfdp_fast.kernels._cache.cache_folders`) each process compiles for itself.
 
@@ -51,8 +55,9 @@ def kernel(*arguments: Any) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     Parameters
     ----------
     *arguments : numba type
-        The types of the arguments. Without any, the function is a helper: it is compiled into the kernels
-        that call it, for whatever they pass, and needs no cache of its own.
+        The types of the arguments; a tuple of types stands for one signature with each of them. Without any,
+        the function is a helper: it is compiled into the kernels that call it, for whatever they pass, and
+        needs no cache of its own.
 
     Returns
     -------
@@ -62,13 +67,17 @@ def kernel(*arguments: Any) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
         dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
-        if arguments and not config.DISABLE_JIT:
+        if not arguments or config.DISABLE_JIT:
+            return cast("Callable[_P, _R]", dispatcher)
+        name = f"{function.__module__}.{function.__name__}"
+        alternatives = (given if isinstance(given, tuple) else (given,) for given in arguments)
+        for number, signature in enumerate(itertools.product(*alternatives)):
             dispatcher._cache = cache = KernelCache(function)
-            dispatcher.compile(arguments)
-            dispatcher.disable_compile()
+            dispatcher.compile(signature)
             if cache.cache_path is None and all(other.cache_path for other in caches.values()):  # say it once
                 _log.info("kernels are compiled for this process only: %s", "; ".join(cache.refusals))
-            caches[f"{function.__module__}.{function.__name__}"] = cache
+            caches[f"{name}/{number}" if number else name] = cache
+        dispatcher.disable_compile()
         return cast("Callable[_P, _R]", dispatcher)
 
     return decorate

@@ -1,3 +1,3 @@
-"""What a data set is like, and what its scores do to it: numbers, figures and pages."""
+"""What people look at: statistics, figures, galleries, explanations, a page; each imported only when used."""
 
 from __future__ import annotations

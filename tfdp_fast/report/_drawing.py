@@ -74,8 +74,18 @@ def figure_bytes(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     target = io.BytesIO()
     with warnings.catch_warnings():  # names may be in letters that the font lacks
         warnings.filterwarnings("ignore", message=r"Glyph \d+")
+        _settle(figure)
         figure.savefig(target, format=kind, dpi=DPI, metadata=metadata)
     return target.getvalue()
+
+
+def _settle(figure: Figure) -> None:
+    """Lay it out for good: what the solver finds differs from run to run in the last bits."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        x, y, width, height = (round(float(side), 5) for side in axes.get_position().bounds)
+        axes.set_position((x, y, width, height))
 
 
 def label(text: str, most: int = 18) -> str:

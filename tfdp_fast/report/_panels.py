@@ -1,8 +1,8 @@
-"""The panels of the figure of statistics; each is drawn into a figure, or into a part of one."""
+"""The panels of the figure of statistics, each drawn into one or several axes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,6 @@ from tfdp_fast.report.statistics import Statistics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
-
-    Part: TypeAlias = "Figure | SubFigure"
 
 NAMED = 100
 """Up to so many classes have their names on the axis."""
@@ -43,9 +40,9 @@ VARIANTS = {
 """Title, and label with unit of the x axis."""
 
 
-def areas(part: Part, found: Statistics) -> None:
+def areas(place: list[Axes], found: Statistics) -> None:
     """How large instances are, as a share of their image (Fig. 2 of the paper)."""
-    axes = part.subplots()
+    [axes] = place
     axes.set_title("Instance area")
     axes.set(xlabel="share of the image, %", ylabel="share of the instances, %")
     shares = found.areas
@@ -60,11 +57,11 @@ def areas(part: Part, found: Statistics) -> None:
     remark(axes, "COCO sizes: small {:.1%}, medium {:.1%}, large {:.1%}".format(*parts))
 
 
-def per_image(part: Part, found: Statistics) -> None:
+def per_image(place: list[Axes], found: Statistics) -> None:
     """How many instances an image has."""
     from matplotlib.ticker import MaxNLocator
 
-    axes = part.subplots()
+    [axes] = place
     axes.set_title("Instances per image")
     axes.set(xlabel="instances in the image", ylabel="images")
     values = found.instances_per_image
@@ -82,9 +79,9 @@ def per_image(part: Part, found: Statistics) -> None:
     remark(axes, f"mean {values.mean:.3g}, median {values.median:g}, most {values.max:,.0f}")
 
 
-def classes(part: Part, found: Statistics) -> None:
+def classes(place: list[Axes], found: Statistics) -> None:
     """Instances of each class, and images with one (Fig. 8 of the paper)."""
-    axes = part.subplots()
+    [axes] = place
     axes.set_title("Classes, by number of instances", pad=22)
     table = found.classes
     order = table.by_instances()[: found.balance.classes]
@@ -111,9 +108,9 @@ def classes(part: Part, found: Statistics) -> None:
     _legend_above(axes)
 
 
-def scores(part: Part, found: Statistics) -> None:
+def scores(place: list[Axes], found: Statistics) -> None:
     """The scores of instances and of images, by all variants."""
-    for axes, (variant, values) in zip(part.subplots(1, 4), found.scores.items(), strict=True):
+    for axes, (variant, values) in zip(place, found.scores.items(), strict=True):
         title, unit = VARIANTS[variant]
         axes.set_title(title, pad=22)
         axes.set(xlabel=unit, ylabel="share of the scores above 0, %")
@@ -129,9 +126,9 @@ def scores(part: Part, found: Statistics) -> None:
         _legend_above(axes)
 
 
-def balance(part: Part, found: Statistics) -> None:
+def balance(place: list[Axes], found: Statistics) -> None:
     """What each class keeps at the pruning rates, and how even the classes are."""
-    left, right = part.subplots(1, 2, width_ratios=(1.9, 1))
+    left, right = place
     prunings = found.balance.prunings
     left.set_title(f"Instances kept of each class, pruned by {found.variant}", pad=22)
     right.set_title("Evenness of the classes", pad=22)

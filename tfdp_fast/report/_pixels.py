@@ -87,6 +87,6 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 def _stretched(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Image.Image:
     """Grey values of 16 bits or more, of which few use the range: the least is black, the largest white."""
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = finite.min(initial=0), finite.max(initial=0)
+    low, high = finite.min(), finite.max()
     scaled = (finite - low) * (255 / (high - low)) if high > low else np.zeros_like(finite)
     return Image.fromarray(scaled.round().astype(np.uint8))

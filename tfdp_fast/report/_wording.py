@@ -44,17 +44,22 @@ def score_text(value: float, digits: int = 4) -> str:
 
 
 def unit_of(scores: Sequence[float]) -> int:
-    """The power of ten, a multiple of 3, in which the middle one of some scores is from 0.1 to below 100.
+    """The power of ten, a multiple of 3, in which some scores are written.
+
+    The middle one is from 0.1 to below 100, unless the largest would then be 1000 or more.
 
     Examples
     --------
     >>> unit_of([65.5]), unit_of([0.21]), unit_of([0.00078]), unit_of([1234.0]), unit_of([])
     (0, 0, -3, 3, 0)
+    >>> unit_of([0.05, 0.0002, 0.0001])
+    -3
     """
     positive = sorted(score for score in scores if score > 0)
     if not positive:
         return 0
-    return 3 * math.floor((math.log10(positive[len(positive) // 2]) + 1) / 3)
+    middle, largest = math.log10(positive[len(positive) // 2]), math.log10(positive[-1])
+    return 3 * max(math.floor((middle + 1) / 3), math.floor(largest / 3))
 
 
 def in_unit(value: float, unit: int) -> str:

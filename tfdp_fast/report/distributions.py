@@ -169,9 +169,8 @@ def bins_for(*columns: NDArray[Any]) -> Bins:
 
 
 def _linear_edges(least: float, most: float, *, whole: bool) -> NDArray[np.float64]:
-    step = _round_step((most - least or most) / MOST_BINS)
-    if whole:
-        step = max(1.0, step)
+    step = (most - least) / MOST_BINS
+    step = 1.0 if whole and step <= 1 else _round_step(step or most / MOST_BINS)
     first, last = math.floor(least / step), math.floor(most / step) + 1
     return _around([step * i for i in range(first, last + 1)], least, most)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from tfdp_fast._output import Outputs, check_folder
 from tfdp_fast.errors import OptionError
@@ -14,21 +14,34 @@ from tfdp_fast.report import _panels as panels
 from tfdp_fast.report.statistics import Statistics
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["check_figures", "is_figure_folder", "save_figures", "statistics_figure"]
 
 WIDTH = 13.0
 """Of the figure, in inches."""
 
-PANELS: dict[str, tuple[Callable[[SubFigure | Figure, Statistics], None], tuple[float, float]]] = {
-    "areas": (panels.areas, (WIDTH / 2, 3.2)),
-    "per_image": (panels.per_image, (WIDTH / 2, 3.2)),
-    "classes": (panels.classes, (WIDTH, 3.8)),
-    "scores": (panels.scores, (WIDTH, 4.6)),
-    "balance": (panels.balance, (WIDTH, 3.6)),
+
+class Panel(NamedTuple):
+    """What draws a panel into axes side by side, how wide they are, and its size in inches."""
+
+    draw: Callable[[list[Axes], Statistics], None]
+    ratios: tuple[float, ...]
+    width: float
+    height: float
+
+
+PANELS = {
+    "areas": Panel(panels.areas, (1,), WIDTH / 2, 3.2),
+    "per_image": Panel(panels.per_image, (1,), WIDTH / 2, 3.2),
+    "classes": Panel(panels.classes, (1,), WIDTH, 3.8),
+    "scores": Panel(panels.scores, (1, 1, 1, 1), WIDTH, 4.6),
+    "balance": Panel(panels.balance, (1.9, 1), WIDTH, 3.6),
 }
-"""By name, what draws a panel, and its width and height in inches."""
+"""By name."""
+TOP = ("areas", "per_image")
+"""The panels that share a row."""
 
 
 def is_figure_folder(path: str | os.PathLike[str]) -> bool:
@@ -84,28 +97,27 @@ def save_figures(found: Statistics, path: str | os.PathLike[str]) -> None:
             return
         folder = outputs.folder(path)
         for name in _shown(found):
-            (folder / f"{name}.svg").write_bytes(drawing.figure_bytes(_panel_figure(found, name), "svg"))
+            (folder / f"{name}.svg").write_bytes(drawing.figure_bytes(_figure_of(found, [[name]]), "svg"))
 
 
 def statistics_figure(found: Statistics) -> Figure:
     """All panels in one `matplotlib.figure.Figure`."""
     shown = _shown(found)
-    below = [name for name in shown if name not in {"areas", "per_image"}]
-    heights = [PANELS["per_image"][1][1], *(PANELS[name][1][1] for name in below)]
-    figure = drawing.new_figure(WIDTH, sum(heights))
-    grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
-    top = [name for name in shown if name not in below]
-    for column, name in enumerate(top):
-        PANELS[name][0](figure.add_subfigure(grid[0, column if len(top) > 1 else slice(None)]), found)
-    for row, name in enumerate(below, start=1):
-        PANELS[name][0](figure.add_subfigure(grid[row, :]), found)
-    return figure
+    rows = [[name for name in TOP if name in shown], *([name] for name in shown if name not in TOP)]
+    return _figure_of(found, rows)
 
 
-def _panel_figure(found: Statistics, name: str) -> Figure:
-    draw, size = PANELS[name]
-    figure = drawing.new_figure(*size)
-    draw(figure, found)
+def _figure_of(found: Statistics, rows: list[list[str]]) -> Figure:
+    heights = [PANELS[row[0]].height for row in rows]
+    width = max(sum(PANELS[name].width for name in row) for row in rows)
+    figure = drawing.new_figure(width, sum(heights))
+    grid = figure.add_gridspec(len(rows), 1, height_ratios=heights)
+    for i, row in enumerate(rows):
+        parts = grid[i, 0].subgridspec(1, len(row))
+        for j, name in enumerate(row):
+            panel = PANELS[name]
+            inner = parts[0, j].subgridspec(1, len(panel.ratios), width_ratios=panel.ratios)
+            panel.draw([figure.add_subplot(inner[0, n]) for n in range(len(panel.ratios))], found)
     return figure
 
 

@@ -234,7 +234,8 @@ def measured_areas(measured: MeasuredDataset, *, threads: int) -> NDArray[np.int
         with timed("counted pixels"):
             areas = measured.dataset.areas(fill_convention(measured.polygons), threads=threads)
     except DataError as error:
-        reason = f"{error.reason} (areas need a second look at the masks: areas=False does without)"
+        hint = "areas need a second look at the masks: areas=False, or --no-areas, does without"
+        reason = f"{error.reason} ({hint})"
         raise DataError(error.source, error.record, reason) from error
     return areas[measured.scored]
 

@@ -6,13 +6,11 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from bench_data import Masks, real_file
-from over_pixels import by_pycocotools
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,6 +18,7 @@ Ints = NDArray[np.int64]
 # The annotations of COCO-100 have 23.7 points each, those of LVIS-100 have 34; train2017's have about 24.
 SHARE_OF_LVIS = 0.05
 MADE = 2000
+SHAPE_FILES = ("coco_val2014_100.json", "lvis_val_100.json")
 
 
 @dataclass(frozen=True)
@@ -73,20 +72,18 @@ class Placed:
             yield polygons[first:last]
 
 
-def load_shapes(rng: np.random.Generator) -> tuple[str, Shapes]:
-    """The shapes to draw from, and where they are from: COCO-100 and LVIS-100 if they are there."""
-    coco, lvis = _real_instances("coco_val2014_100.json"), _real_instances("lvis_val_100.json")
-    if not coco or not lvis:
+def load_shapes(rng: np.random.Generator, folder: Path | None) -> tuple[str, Shapes]:
+    """The shapes to draw from, and where they are from: COCO-100 and LVIS-100 if the folder has them."""
+    files = [folder / name for name in SHAPE_FILES] if folder else []
+    if not files or not all(path.is_file() for path in files):
         made = [_made_instance(rng) for _ in range(MADE)]
         return "made polygons", _shapes(made, np.full(MADE, 1 / MADE))
+    coco, lvis = map(_real_instances, files)
     weights = np.repeat([(1 - SHARE_OF_LVIS) / len(coco), SHARE_OF_LVIS / len(lvis)], [len(coco), len(lvis)])
     return "polygons of COCO-100 and LVIS-100", _shapes(coco + lvis, weights)
 
 
-def _real_instances(file_name: str) -> list[list[Floats]]:
-    path = real_file(file_name)
-    if path is None:
-        return []
+def _real_instances(path: Path) -> list[list[Floats]]:
     data = json.loads(path.read_text())
     sizes = {image["id"]: (image["width"], image["height"]) for image in data["images"]}
     return [
@@ -163,24 +160,6 @@ def place(rng: np.random.Generator, shapes: Shapes, heights: Ints, widths: Ints)
     cross = hundredths[:, 0] * hundredths[following, 1] - hundredths[following, 0] * hundredths[:, 1]
     areas = np.add.reduceat(np.abs(np.add.reduceat(cross, polygon_ends[:-1])), instance_ends[:-1]) / 20_000
     return Placed(hundredths, polygon_ends, instance_ends, np.hstack([low, high - low]), areas)
-
-
-def draw_masks(n: int, height: int, width: int, seed: int = 0) -> Masks:
-    """Draw n instances on images of one size, as polygons."""
-    rng = np.random.default_rng(seed)
-    source, shapes = load_shapes(rng)
-    placed = place(rng, shapes, np.full(n, height), np.full(n, width))
-    return Masks(source, list(placed.segmentations()), np.full((n, 2), (height, width), np.int32))
-
-
-def draw_label_map(instances: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Draw instances over one another, the largest first, so that few are hidden; the labels are 1, 2, ..."""
-    drawn = draw_masks(instances, height, width, seed)
-    masks = [by_pycocotools(polygons, height, width) for polygons in drawn.segmentations]
-    label_map = np.zeros((height, width), np.uint8)
-    for label, mask in enumerate(sorted(masks, key=np.count_nonzero, reverse=True), 1):
-        label_map[mask == 1] = label
-    return label_map
 
 
 def crowd_region(rng: np.random.Generator, height: int, width: int) -> dict[str, Any]:

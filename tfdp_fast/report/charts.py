@@ -134,7 +134,7 @@ def lines(
     """Lines over the same x, evenly spread over the width; see `columns`.
 
     With `logarithmic`, y is shown as its logarithm, from 1 on. With `cursor`, an upright line of that id
-    stands at the first x; its attribute ``data-step`` says how far it is to the next.
+    stands at the first x, hidden; its attribute ``data-step`` says how far it is to the next.
     """
     top = max((value for line in series for value in line.values), default=0.0)
     steps = max((len(line.values) - 1 for line in series), default=0)
@@ -154,7 +154,9 @@ def lines(
         paths.append(element("polyline", points=points, class_=f"line {line.style}"))
     if cursor is not None:
         ends = {"x1": LEFT, "x2": LEFT, "y1": TOP, "y2": HEIGHT - BOTTOM}
-        paths.append(element("line", **ends, id=cursor, class_="cursor", data_step=f"{step:.4f}"))
+        paths.append(
+            element("line", **ends, id=cursor, class_="cursor", data_step=f"{step:.4f}", hidden=True)
+        )
     return _chart(HEIGHT, title, description, _y_axis(heights), _x_axis(marks, x_label), *paths)
 
 

@@ -34,7 +34,7 @@ def significant(value: float | None, digits: int = 4) -> str:
     Examples
     --------
     >>> significant(0.00078125), significant(12.5), significant(3.2e-9), significant(123456.7)
-    ('0.0007812', '12.5', '3.2e-9', '123,457')
+    ('0.0007813', '12.5', '3.2e-9', '123,457')
     """
     if value is None or not math.isfinite(value):
         return "–"
@@ -53,7 +53,7 @@ def short(value: float) -> str:
     Examples
     --------
     >>> short(12000), short(2500000), short(0.25), short(0), short(0.00002)
-    ('12k', '2.5M', '0.25', '0', '2e-5')
+    ('12k', '2.5M', '0.25', '0', '0.00002')
     """
     for limit, suffix in ((1e6, "M"), (1e3, "k")):
         if value >= limit:

@@ -166,7 +166,8 @@
       }
       showEdge(byId("last-kept"), images - data.edge, images);
       showEdge(byId("first-gone"), images, images + data.edge);
-      cursor?.setAttribute("transform", `translate(${(rate * cursor.dataset.step).toFixed(2)} 0)`);
+      cursor.removeAttribute("hidden");
+      cursor.setAttribute("transform", `translate(${(rate * cursor.dataset.step).toFixed(2)} 0)`);
       range.setAttribute("aria-valuetext", `${rate} % pruned`);
       sortRows(table);
     }

@@ -121,6 +121,7 @@ def test_a_small_data_set_is_not_held_against_the_paper(timing: PaperTiming) -> 
 
 
 def test_a_data_set_of_the_papers_size_is(timing: PaperTiming, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TFDP_TEST_DATA", raising=False)
     voc = timing.data_sets[0]
     like_it = dataclasses.replace(REPORTED["voc"], images=voc.images)
     monkeypatch.setattr("tfdp_fast.timing.tables.REPORTED", {**REPORTED, "voc": like_it})

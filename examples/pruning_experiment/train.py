@@ -64,11 +64,11 @@ def train(
     return net
 
 
-@torch.no_grad()
 def mask_logits(net: MaskNet, crops: Crops) -> torch.Tensor:
     """Logits [N, BOX, BOX] of each instance, of the channel of its class."""
     parts = zip(crops.pixels.split(CHUNK), crops.labels.split(CHUNK), strict=True)
-    return torch.cat([net.of_class(pixels, labels) for pixels, labels in parts])
+    with torch.no_grad():
+        return torch.cat([net.of_class(pixels, labels) for pixels, labels in parts])
 
 
 def mask_iou(net: MaskNet, crops: Crops) -> NDArray[np.float64]:
@@ -76,4 +76,5 @@ def mask_iou(net: MaskNet, crops: Crops) -> NDArray[np.float64]:
     predicted, targets = mask_logits(net, crops) > 0, crops.targets
     intersection = (predicted & targets).sum((1, 2))
     union = (predicted | targets).sum((1, 2))
-    return (intersection.double() / union).numpy()
+    iou: NDArray[np.float64] = (intersection.double() / union).numpy()
+    return iou

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from tfdp_fast.report.gallery import gallery as gallery
     from tfdp_fast.report.statistics import Statistics as Statistics
     from tfdp_fast.report.statistics import statistics as statistics
+    from tfdp_fast.report.writing import WrittenReport as WrittenReport
+    from tfdp_fast.report.writing import write_report as write_report
     from tfdp_fast.scorer import InstanceScores as InstanceScores
     from tfdp_fast.scorer import Scorer as Scorer
     from tfdp_fast.scores import Scores as Scores
@@ -62,6 +64,7 @@ _HOMES = {
     "report.explanations": ("Explanation",),
     "report.gallery": ("Gallery", "gallery"),
     "report.statistics": ("Statistics", "statistics"),
+    "report.writing": ("WrittenReport", "write_report"),
     "repeating": ("repeat",),
     "scorer": ("InstanceScores", "Scorer"),
     "scores": ("Scores",),

@@ -173,7 +173,8 @@ def select(
     how = Strategy(strategy, order, seed, beta, strata)
     positions = np.flatnonzero(_candidates(images, of) if preset is None else images.score > 0)
     n = len(positions) if preset is None else preset.images
-    count, reckoning = _number_to_keep(share, len(positions), how.dropped_first(len(positions)), of, preset)
+    dropped = how.dropped_first(len(positions))
+    count, reckoning = number_to_keep(share, len(positions), of, preset, dropped)
     chosen = choose(how, scores, positions, count)
     mask = np.zeros(len(images), np.bool_)
     mask[chosen] = True
@@ -211,8 +212,8 @@ def check_share(
     return kept
 
 
-def _number_to_keep(
-    share: Fraction | int, ranked: int, dropped: int, of: str, preset: AppliedPreset | None
+def number_to_keep(
+    share: Fraction | int, ranked: int, of: str, preset: AppliedPreset | None, dropped: int = 0
 ) -> tuple[int, str | None]:
     """How many of the images that are ranked, of which some are dropped first; why, if that is no share."""
     left = ranked - dropped

@@ -16,13 +16,28 @@ from tfdp_fast._verbs import (
     explain,
     gallery,
     prune,
+    report,
     score,
     select,
     stats,
     warmup,
 )
 
-VERBS = (prune, score, select, compare, ablation, stats, gallery, explain, demo, bench, warmup, completion)
+VERBS = (
+    prune,
+    score,
+    select,
+    compare,
+    ablation,
+    stats,
+    gallery,
+    explain,
+    report,
+    demo,
+    bench,
+    warmup,
+    completion,
+)
 """In the order in which they are listed."""
 
 

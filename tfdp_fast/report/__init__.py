@@ -1,3 +1,3 @@
-"""What people look at: statistics, figures, galleries and explanations, each imported only when used."""
+"""What people look at: statistics, figures, galleries, explanations, a page; each imported only when used."""
 
 from __future__ import annotations

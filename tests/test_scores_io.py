@@ -332,6 +332,7 @@ BAD_FILES = [
     ("a.json", b"\xff", "is not JSON"),
     ("a.json", b"[1]", "is not of the form"),
     ("a.json", b'{"1": "2"}', "the score of image 1 is no number"),
+    ("a.json", b'{"images": []}', "is not of the form {\"<image id>\": score}: 'images' is none"),
     ("a.json", b'{"1": true}', "the score of image 1 is no number"),
     ("a.json", b'{"1": NaN}', "not finite"),
     ("a.json", b'{"1": 1e999}', "not finite"),

@@ -275,6 +275,8 @@ def _read_json(data: bytes) -> Scores:
     if not isinstance(found, dict):
         raise Unreadable('is not of the form {"<image id>": score}')
     for image_id, value in found.items():
+        if isinstance(value, (list, dict)):  # a data set, perhaps
+            raise Unreadable(f'is not of the form {{"<image id>": score}}: {image_id!r} is none')
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise Unreadable(f"the score of image {image_id} is no number")
     try:

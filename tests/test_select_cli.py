@@ -149,7 +149,7 @@ def test_scores_of_others(capsys: pytest.CaptureFixture[str]) -> None:
         (["scores.npz", "--k", "1", "--column", "score"], "column names the scores of a .csv file"),
         (["data.txt", "--k", "1"], "data.txt: a score file ends in .parquet, .npz, .csv, .json"),
         (["missing.npz", "--k", "1"], "missing.npz: cannot be read: No such file or directory"),
-        (["data.json", "--k", "1"], "data.json: the score of image info is no number"),
+        (["data.json", "--k", "1"], "data.json: is not of the form {\"<image id>\": score}: 'info' is none"),
     ],
 )
 def test_bad_usage(arguments: list[str], what: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,11 +13,9 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-import tfdp_fast as tfdp
 from bench_data import REAL, real_file
 from coco_like import CocoFiles
 from contest import Contender, contest
-from tfdp_fast.selection import Subset
 from tfdp_fast.timing.agreement import compare_answers
 from tfdp_fast.timing.city_like import write_city_like
 from tfdp_fast.timing.ours import RATE, OurSteps, run_python
@@ -69,16 +67,3 @@ def test_route(
         warm=False,
     )
     assert compare_answers(ours.scores, ours.subset, answers).same
-
-
-@pytest.mark.parametrize("strategy", ["random", "ccs"])
-def test_drawing(benchmark: BenchmarkFixture, coco_images: int, coco_files: CocoFiles, strategy: str) -> None:
-    scores = tfdp.score(coco_files(coco_images).path)
-    options = {"order": "lowest"} if strategy == "ccs" else {}
-    run: Callable[[], Subset] = partial(tfdp.select, scores, rate=RATE, strategy=strategy, **options)  # type: ignore[arg-type]
-    subset, _ = contest(
-        benchmark, f"draw a subset: {strategy}", run, work={"images": len(scores.images)}, repeat=5
-    )
-    best = tfdp.select(scores, rate=RATE)
-    assert len(subset) == len(best)
-    assert subset.sha256 == run().sha256 != best.sha256

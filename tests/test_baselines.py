@@ -393,10 +393,13 @@ def test_image_ids_that_make_no_sense(arguments: Any, message: str) -> None:
 def test_random_scores() -> None:
     one, two = random_scores(1000, 7), random_scores(1000, 7)
     assert one.tobytes() == two.tobytes()
-    assert ((one >= 0) & (one < 1)).all()
+    assert ((one > 0) & (one <= 1)).all()
     assert abs(one.mean() - 0.5) < 0.05
     assert random_scores(1000, 8).tobytes() != one.tobytes()
     assert random_scores(3, 7).tolist() == one[:3].tolist()
+    scores = image_scores(one, np.arange(1000))
+    drawn = tfdp.select(scores, rate=0.3, strategy="random", seed=7)
+    assert tfdp.select(scores, rate=0.3).ranking.tolist() == drawn.ranking.tolist()
     for arguments in ((-1, 0), (2, -1), (2, 0.5), (True, 0)):
         with pytest.raises(OptionError, match="must be a whole number of at least 0"):
             random_scores(*arguments)

@@ -150,18 +150,23 @@ def instance_scores(
 
 
 def random_scores(n: int, seed: int) -> NDArray[np.float64]:
-    """Draw a uniform score in [0, 1) for each of n images; the same for the same seed.
+    """Draw a uniform score in (0, 1] for each of n images; the same for the same seed, everywhere.
+
+    The best of them are the images that ``select(..., strategy="random")`` keeps with that seed.
 
     Examples
     --------
     >>> from tfdp_fast import baselines
     >>> baselines.random_scores(2, seed=0)
-    array([0.63696169, 0.26978671])
+    array([0.36303831, 0.73021329])
     """
     for what, value in (("n", n), ("seed", seed)):
         if not is_number(value, int, np.integer) or value < 0:
             raise OptionError(f"{what} must be a whole number of at least 0, got {value!r}")
-    return np.random.Generator(np.random.PCG64(seed)).random(n)
+    # Raw bits are what NumPy guarantees for a seed. The strategy keeps the lowest, scores the highest.
+    bits = np.asarray(np.random.PCG64(int(seed)).random_raw(int(n)), np.uint64)
+    values: NDArray[np.float64] = (2**53 - (bits >> np.uint64(11)).astype(np.float64)) / 2**53
+    return values
 
 
 def image_scores(

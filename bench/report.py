@@ -83,6 +83,12 @@ THEMES = [
         "train2017 has; see [selection.md](selection.md).",
     ),
     Theme(
+        "test_pixels",
+        "Mask logits",
+        "The baselines of `tfdp_fast.baselines` from float32 logits in memory, one thread, against NumPy, "
+        "and PyTorch where it is installed. Ours sums over box and mask in one pass, and checks every pixel.",
+    ),
+    Theme(
         "test_memory",
         "Memory",
         "The peak is what the system reports for the process: its own memory and the pages of the file that "

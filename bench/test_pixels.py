@@ -77,7 +77,7 @@ def rates(benchmark: BenchmarkFixture, pixels: int) -> None:
             [entry["name"], f"{pixels / entry['seconds'] / 1e6:,.0f}"]
             for entry in benchmark.extra_info["entries"]
         ]
-        table(benchmark, ["", "million pixels/s"], rows)
+        table(benchmark, [benchmark.extra_info["what"], "million pixels/s"], rows)
         print(*(f"{name}: {rate} million pixels/s" for name, rate in rows), sep="; ")
 
 

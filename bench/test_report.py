@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from report import BEGIN, END, page, readme_table, with_table
+from report import BEGIN, END, THEMES, page, readme_table, with_table
 from tfdp_fast.timing.text import duration, number
 
 
@@ -72,3 +73,8 @@ def test_number(value: float, text: str) -> None:
 )
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_every_benchmark_is_on_the_page() -> None:
+    modules = {path.stem for path in Path(__file__).parent.glob("test_*.py")}
+    assert modules - {"test_report"} == {theme.module for theme in THEMES}

@@ -6,6 +6,7 @@ import base64
 import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
+PATIENCE = 120
+"""Seconds after which a browser that says nothing is taken for stuck, so that a run of the tests ends."""
 
 PLACE = """
 import os, sys
@@ -96,6 +98,8 @@ class Chromium:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
+            if not select.select([self._in], [], [], PATIENCE)[0]:
+                raise RuntimeError(f"the browser has said nothing for {PATIENCE} s")
             part = os.read(self._in, 1 << 20)
             if not part:
                 raise RuntimeError("the browser has gone")
@@ -108,7 +112,11 @@ class Chromium:
 
     def close(self) -> None:
         os.close(self._out)  # which ends it
-        self._process.wait()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         os.close(self._in)
 
 

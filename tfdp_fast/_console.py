@@ -224,11 +224,6 @@ def progress_line(progress: Progress, seconds: float | None) -> str:
     return "; ".join(parts)
 
 
-def number(value: int) -> str:
-    """A whole number for people."""
-    return f"{value:,}"
-
-
 def share(part: int, whole: int) -> str:
     """A number and its share of another, for people."""
     return f"{part:,} ({part / whole:.1%})" if whole else f"{part:,}"

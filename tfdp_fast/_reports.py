@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tfdp_fast._console import Listing, Report, Row, number
+from tfdp_fast._console import Listing, Report, Row
 from tfdp_fast._reports_preset import preset_data, preset_rows
 from tfdp_fast._reports_select import kept_rows, reckoning_data, strategy_data, strategy_rows
+from tfdp_fast._text import number
 from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.pruning import Pruned
 from tfdp_fast.scores import Scores

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfdp_fast._console import Listing, Report, Row, number
+from tfdp_fast._console import Listing, Report, Row
 from tfdp_fast._reports import problem_data, problem_rows
 from tfdp_fast._reports_preset import preset_data, preset_rows
 from tfdp_fast._reports_select import CANDIDATES
+from tfdp_fast._text import number
 from tfdp_fast.ablating import VARIANTS, Ablation
 
 SHOWN = 16

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from tfdp_fast._console import Report, Row, number
+from tfdp_fast._console import Report, Row
+from tfdp_fast._text import number
 from tfdp_fast.comparing import Comparison, Overlap, Place
 from tfdp_fast.tables import Ids
 

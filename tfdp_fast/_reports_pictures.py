@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tfdp_fast._console import Listing, Report, Row, number
+from tfdp_fast._console import Listing, Report, Row
+from tfdp_fast._text import number
 from tfdp_fast.report._wording import rate_text
 from tfdp_fast.report.explanations import ExplainedInstance, Explanation
 from tfdp_fast.report.gallery import Gallery, GalleryImage, Which

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tfdp_fast._console import Row, number
+from tfdp_fast._console import Row
+from tfdp_fast._text import number
 from tfdp_fast.presets import DROPPED, SKIPPED, AppliedPreset
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tfdp_fast._console import Report, Row, number
+from tfdp_fast._console import Report, Row
 from tfdp_fast._reports_preset import preset_data, preset_rows
+from tfdp_fast._text import number
 from tfdp_fast.report.writing import WrittenReport
 
 

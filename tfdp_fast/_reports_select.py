@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tfdp_fast._console import Report, Row, number, share
+from tfdp_fast._console import Report, Row, share
+from tfdp_fast._text import number
 from tfdp_fast.scores import Scores
 from tfdp_fast.selection import Subset
 from tfdp_fast.strategies import Strategy

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfdp_fast._console import Listing, Report, Row, number, share
+from tfdp_fast._console import Listing, Report, Row, share
 from tfdp_fast._reports import annotation_rows, problem_rows
 from tfdp_fast._reports_preset import preset_data, preset_rows
+from tfdp_fast._text import number
 from tfdp_fast.report.areas import BINS, Areas
 from tfdp_fast.report.balance import Balance
 from tfdp_fast.report.distributions import Distribution

@@ -1,4 +1,4 @@
-"""Text of others on one line."""
+"""Text for people: that of others on one line, and numbers."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def one_line(text: str) -> str:
     a name\nwith two lines
     """
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def number(value: int) -> str:
+    """A whole number, in groups of three digits."""
+    return f"{value:,}"

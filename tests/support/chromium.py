@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import json
 import os
@@ -247,11 +246,6 @@ class Page:
             for node in nodes
             if not node["ignored"]
         ]
-
-    def screenshot(self, path: Path, *, whole: bool = False) -> None:
-        """Save what is to be seen, or the whole page, as PNG."""
-        taken = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(taken["data"]))
 
     def close(self) -> None:
         self._browser.call("Target.closeTarget", targetId=self._target)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdp_fast._image_ids import ImageIds
 from tfdp_fast.baselines._pixels import PixelBatch
 from tfdp_fast.baselines._segments import grown
 from tfdp_fast.baselines.scoring import id_column, image_scores
 from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.integrations._image_ids import ImageIds
 from tfdp_fast.scores import Scores
 from tfdp_fast.tables import Ids
 
@@ -35,6 +35,13 @@ class InstanceValues:
     instance_ids : int64 or text [N]
         Ascending.
     values : float64 [N]
+
+    Examples
+    --------
+    >>> from tfdp_fast.baselines import InstanceValues
+    >>> found = InstanceValues("el2n", np.array([4, 9]), np.array([0.25, 0.5]))
+    >>> found.image_scores({4: "a", 9: "a"}).images.score
+    array([0.75])
     """
 
     method: str
@@ -59,6 +66,12 @@ class InstanceValues:
         Returns
         -------
         Scores
+            Images only.
+
+        Raises
+        ------
+        OptionError
+            If the image of an instance is not known.
         """
         if isinstance(image_ids, Mapping):
             try:

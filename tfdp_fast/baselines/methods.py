@@ -37,6 +37,12 @@ class Method:
         Which end of the ranking is kept, unless somebody says otherwise.
     source : str
         Where it comes from.
+
+    Examples
+    --------
+    >>> from tfdp_fast.baselines import METHODS
+    >>> METHODS["aum"].keep, METHODS["el2n"].checkpoint
+    ('lowest', 'half')
     """
 
     name: str

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdp_fast._image_ids import ImageIds, first_repeated, plain_ids
 from tfdp_fast.baselines._pixels import PixelBatch, gather, raise_bad
 from tfdp_fast.baselines._schedule import Methods, Schedule, checked_epoch
 from tfdp_fast.baselines._segments import Segments, grown
@@ -17,7 +18,6 @@ from tfdp_fast.baselines.instances import Instances, InstanceValues, digests_of
 from tfdp_fast.baselines.methods import METHODS, Pixels, Reduction, check_choice
 from tfdp_fast.baselines.scoring import check_reduction, code_of, reduce
 from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.integrations._image_ids import ImageIds, first_repeated, plain_ids
 from tfdp_fast.scores import Scores
 from tfdp_fast.tables import Ids
 
@@ -226,7 +226,27 @@ class TrainingRecorder:
         images: Scores | ImageIds | None = None,
         **options: Any,
     ) -> Scores:
-        """Sum the values of instances over images: `scores` with its options, and then `image_scores`."""
+        """Sum the values of instances over images: `scores` with its options, and then `image_scores`.
+
+        Parameters
+        ----------
+        method : str
+            As in `scores`.
+        image_ids, images
+            As in `InstanceValues.image_scores`.
+        **options
+            ``epoch``, ``reduction``, ``pixels``, ``missing``; see `scores`.
+
+        Returns
+        -------
+        Scores
+            Images only.
+
+        Raises
+        ------
+        DataError, OptionError
+            As `scores` and `InstanceValues.image_scores` do.
+        """
         return self.scores(method, **options).image_scores(image_ids, images)
 
     def merge(self, other: TrainingRecorder) -> None:

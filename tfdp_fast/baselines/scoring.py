@@ -8,11 +8,11 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdp_fast._image_ids import first_repeated, plain_ids
 from tfdp_fast._numbers import is_number
 from tfdp_fast.baselines._pixels import PixelBatch, as_array, gather, raise_bad
 from tfdp_fast.baselines.methods import PixelMethod, Pixels, Reduction, check_choice
 from tfdp_fast.errors import OptionError
-from tfdp_fast.integrations._image_ids import first_repeated, plain_ids
 from tfdp_fast.scores import Scores
 from tfdp_fast.tables import Ids, ImageTable
 

@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tfdp_fast._image_ids import plain_ids
 from tfdp_fast.baselines import TrainingRecorder
 from tfdp_fast.baselines._schedule import Methods
 from tfdp_fast.errors import OptionError
-from tfdp_fast.integrations._image_ids import plain_ids
 
 __all__ = ["RecorderHook"]
 

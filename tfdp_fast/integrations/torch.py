@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfdp_fast._image_ids import ImageIds, first_repeated, plain_ids, positions_of
 from tfdp_fast._numbers import is_number
 from tfdp_fast.errors import MissingExtraError, OptionError
-from tfdp_fast.integrations._image_ids import ImageIds, first_repeated, plain_ids, positions_of
 from tfdp_fast.scorer import Scorer
 from tfdp_fast.scores import Scores
 from tfdp_fast.selection import Subset

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfdp_fast._text import number
 from tfdp_fast.report.areas import BINS, Areas
 from tfdp_fast.report.charts import Line, bars, columns, linear_marks, lines, logarithmic_marks
 from tfdp_fast.report.distributions import Distribution
 from tfdp_fast.report.markup import Child, Markup, element, joined
-from tfdp_fast.report.numbers import number, per_cent, plural, significant
+from tfdp_fast.report.numbers import per_cent, plural, significant
 from tfdp_fast.report.rates import RATES, Remains
 from tfdp_fast.report.statistics import Statistics
 from tfdp_fast.report.tables import Column, name, scrolled, table

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["number", "per_cent", "plural", "short", "significant"]
-
-
-def number(value: int) -> str:
-    """A whole number, in groups of three digits."""
-    return f"{value:,}"
+__all__ = ["per_cent", "plural", "short", "significant"]
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tfdp_fast._text import one_line
+from tfdp_fast._text import number, one_line
 from tfdp_fast.report.contents import EDGE, Contents, edge_ranks
 from tfdp_fast.report.figures_html import kept_shares
 from tfdp_fast.report.markup import Child, Markup, element, joined, json_script
-from tfdp_fast.report.numbers import number, per_cent, significant
+from tfdp_fast.report.numbers import per_cent, significant
 from tfdp_fast.report.rates import RATES
 from tfdp_fast.report.tables import Column, definitions, filter_box, name, scrolled, table
 

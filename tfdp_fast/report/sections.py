@@ -8,12 +8,13 @@ import numpy as np
 
 from tfdp_fast import __version__
 from tfdp_fast._reports_preset import preset_rows
+from tfdp_fast._text import number
 from tfdp_fast.report._wording import power_of_ten
 from tfdp_fast.report.contents import GALLERY_SIDE, Contents, VariantGallery
 from tfdp_fast.report.figures_html import statistics_figures
 from tfdp_fast.report.markup import Child, Markup, element
 from tfdp_fast.report.method import method
-from tfdp_fast.report.numbers import number, per_cent, plural, significant
+from tfdp_fast.report.numbers import per_cent, plural, significant
 from tfdp_fast.report.pictures import Picture
 from tfdp_fast.report.pruning_html import pruning
 from tfdp_fast.report.tables import Column, definitions, filter_box, name, scrolled, table

@@ -1,4 +1,4 @@
-"""Which image is at which position of a data set."""
+"""Ids from whatever holds them, and which image is at which position of a data set."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tfdp_fast.comparing import Comparison as Comparison
     from tfdp_fast.comparing import compare as compare
     from tfdp_fast.errors import DataError as DataError
+    from tfdp_fast.errors import EngineError as EngineError
     from tfdp_fast.errors import MaskError as MaskError
     from tfdp_fast.errors import MissingExtraError as MissingExtraError
     from tfdp_fast.errors import OptionError as OptionError
@@ -55,7 +56,15 @@ _HOMES = {
     "ablating": ("Ablation", "ablation"),
     "boundary": ("BoundaryCounts",),
     "comparing": ("Comparison", "compare"),
-    "errors": ("DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"),
+    "errors": (
+        "DataError",
+        "EngineError",
+        "MaskError",
+        "MissingExtraError",
+        "OptionError",
+        "OutputError",
+        "TfdpError",
+    ),
     "formats.dataset": ("Progress",),
     "formats.opening": ("open_dataset",),
     "masks": ("measure", "measure_labels", "to_rle", "trace"),

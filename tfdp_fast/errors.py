@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from tfdp_fast.status import Status
 
-__all__ = ["DataError", "MaskError", "MissingExtraError", "OptionError", "OutputError", "TfdpError"]
+__all__ = [
+    "DataError",
+    "EngineError",
+    "MaskError",
+    "MissingExtraError",
+    "OptionError",
+    "OutputError",
+    "TfdpError",
+]
 
 
 class TfdpError(Exception):
@@ -63,6 +71,10 @@ class OptionError(TfdpError, ValueError):
 
 class OutputError(TfdpError, OSError):
     """A result that cannot be written where it was asked for."""
+
+
+class EngineError(TfdpError, RuntimeError):
+    """An engine that cannot be started, or has stopped; what it has finished is not lost."""
 
 
 class MissingExtraError(TfdpError, ImportError):

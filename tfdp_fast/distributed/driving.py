@@ -89,6 +89,7 @@ def drive(
             outcomes = loop.wait()
             loop.fill()
             yield from outcomes
+        yield from loop.what_is_left()
         loop.raise_what_stopped_it()
     finally:
         loop.cancel()
@@ -197,12 +198,14 @@ class _Loop(Generic[R]):
         else:  # all that is left failed a moment ago
             time.sleep(seconds)
         outcomes = self._finished([future for future in self._flying if future in done])
-        if self._stopped is not None:  # a dead executor fails its futures one after the other
-            outcomes += self._finished([future for future in self._flying if future.done()])
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + TICK
             self._on_tick()
         return outcomes
+
+    def what_is_left(self) -> list[Outcome[R]]:
+        """Outcomes that are there when the loop has stopped early."""
+        return self._finished([future for future in self._flying if future.done()])
 
     def raise_what_stopped_it(self) -> None:
         if self._stopped is not None:
@@ -269,21 +272,20 @@ class _Loop(Generic[R]):
             ready = time.monotonic() + self._pause * 2 ** (number - 1)
             self._failures += 1
             heapq.heappush(self._again, (ready, self._failures, _Try(task, number + 1)))
-        self._on_event(
-            Event(
-                kind,
-                task.key,
-                task.size,
-                time.time(),
-                number,
-                reply.seconds,
-                reply.worker,
-                reply.error,
-                again,
-                reply.trace,
-                reply.result,
-            )
+        event = Event(
+            kind,
+            task.key,
+            task.size,
+            time.time(),
+            number,
+            seconds=reply.seconds,
+            worker=reply.worker,
+            reason=reply.error,
+            again=again,
+            trace=reply.trace,
+            result=reply.result,
         )
-        return (
-            None if again else Outcome(task, reply.result, reply.error, number, reply.seconds, reply.worker)
-        )
+        self._on_event(event)
+        if again:
+            return None
+        return Outcome(task, reply.result, reply.error, number, reply.seconds, reply.worker)

@@ -1,7 +1,7 @@
 """The log of a run for machines: lines of JSON, one for each event, in a file for each driver.
 
-The files are ``logs/<UTC time>-<random>.jsonl`` in the run folder. On an object store, to which nothing can be
-appended, a long log goes on in ``…-2.jsonl``, ``…-3.jsonl`` and so on. Each line has
+The files are ``logs/<UTC time>-<random>.jsonl`` in the run folder. On an object store, to which nothing can
+be appended, a long log goes on in ``…-2.jsonl``, ``…-3.jsonl`` and so on. Each line has
 
 =============  ========================================================================================
 ``time``       UTC, ISO 8601 with milliseconds: ``2026-01-31T12:00:00.123Z``
@@ -33,12 +33,14 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tfdp_fast.distributed.tasks import Event
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from tfdp_fast.distributed.storage import Storage
 
 __all__ = ["Journal", "read_journal"]
 
@@ -49,15 +51,6 @@ _log = logging.getLogger(__name__.partition(".")[0])
 
 _PART = 4 << 20
 """Bytes after which a log on an object store goes on in another object."""
-
-
-class _Folder(Protocol):
-    """What a log needs of a `tfdp_fast.distributed.storage.Storage`."""
-
-    @property
-    def local(self) -> Path | None: ...
-
-    def write_bytes(self, name: str, content: bytes, /) -> None: ...
 
 
 class Journal:
@@ -91,7 +84,7 @@ class Journal:
     ('chosen', 17)
     """
 
-    def __init__(self, folder: _Folder, *, every: float = 30.0) -> None:
+    def __init__(self, folder: Storage, *, every: float = 30.0) -> None:
         self._stem = f"{FOLDER}/{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
         self.name = f"{self._stem}.jsonl"
         self._sink = _File(folder.local / self.name) if folder.local else _Objects(folder, self._stem)
@@ -192,7 +185,7 @@ class _File:
 class _Objects:
     """Objects that are written again as they grow."""
 
-    def __init__(self, folder: _Folder, stem: str) -> None:
+    def __init__(self, folder: Storage, stem: str) -> None:
         self._folder = folder
         self._stem = stem
         self._part = 1
@@ -201,31 +194,23 @@ class _Objects:
 
     def append(self, line: bytes) -> None:
         self._content += line
-        if len(self._content) >= _PART:
-            content = self._begin_another()
-            self._folder.write_bytes(self._name(self._part - 1), content)
 
     def flush(self) -> None:
         if len(self._content) > self._written:
-            self._folder.write_bytes(self._name(self._part), bytes(self._content))
+            name = f"{self._stem}.jsonl" if self._part == 1 else f"{self._stem}-{self._part}.jsonl"
+            self._folder.write_bytes(name, bytes(self._content))
             self._written = len(self._content)
+        if self._written >= _PART:
+            self._content.clear()
+            self._written = 0
+            self._part += 1
 
     def close(self) -> None:
         """All is there already."""
 
-    def _begin_another(self) -> bytes:
-        content = bytes(self._content)
-        self._content.clear()
-        self._written = 0
-        self._part += 1
-        return content
-
-    def _name(self, part: int) -> str:
-        return f"{self._stem}.jsonl" if part == 1 else f"{self._stem}-{part}.jsonl"
-
 
 def read_journal(content: bytes) -> Iterator[dict[str, Any]]:
-    """The events of a log, in the order in which they were written.
+    r"""The events of a log, in the order in which they were written.
 
     A last line that has no end, as a driver may leave it that was killed, is left out.
 
@@ -241,7 +226,7 @@ def read_journal(content: bytes) -> Iterator[dict[str, Any]]:
 
     Examples
     --------
-    >>> lines = b'{"time": "2026-01-31T12:00:00.123Z", "event": "done", "key": "a"}\\n{"time": "202'
+    >>> lines = b'{"time": "2026-01-31T12:00:00.123Z", "event": "done", "key": "a"}\n{"time": "202'
     >>> [event["event"] for event in read_journal(lines)]
     ['done']
     """

@@ -16,6 +16,7 @@ from tfdp_fast.distributed.counts_reading import CountsFile
 from tfdp_fast.distributed.shard_scoring import counts_name
 from tfdp_fast.distributed.shards import MeasuringOptions, Shard
 from tfdp_fast.distributed.storage import Storage
+from tfdp_fast.distributed.wanted import Wanted
 from tfdp_fast.errors import DataError, OptionError, OutputError
 
 __all__ = ["MANIFEST", "Changed", "Manifest", "RunFolder", "ShardState"]
@@ -68,6 +69,8 @@ class Manifest:
         In data-set order.
     states : dict of str to ShardState
         By the names of shards. A shard is done if its counts file says so; this is what was last known.
+    wanted : Wanted
+        What was to be chosen last.
     versions : dict of str to str
         Of the software that made it last.
     """
@@ -77,6 +80,7 @@ class Manifest:
     shard_instances: int
     shards: list[Shard]
     states: Mapping[str, ShardState] = field(default_factory=dict)
+    wanted: Wanted = field(default_factory=Wanted)
     versions: Mapping[str, str] = field(default_factory=lambda: {"tfdp-fast": __version__})
 
     def state_of(self, shard: Shard) -> ShardState:
@@ -92,6 +96,7 @@ class Manifest:
             "source": self.source,
             "options": self.options.to_json(),
             "shard_instances": self.shard_instances,
+            "wanted": self.wanted.to_json(),
             "shards": [self._entry(shard) for shard in self.shards],
         }
         return json.dumps(content, indent=1).encode() + b"\n"
@@ -128,6 +133,7 @@ class Manifest:
                 found["shard_instances"],
                 shards,
                 states,
+                Wanted.from_json(found["wanted"]),
                 found["versions"],
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -235,16 +241,13 @@ class RunFolder:
         Files of other shards, of what these shards were before, and damaged ones are left out.
         """
         there = self.storage.files("counts")
-        candidates = [shard for shard in self.manifest.shards if f"{shard.key}.parquet" in there]
-        found = self.abouts(candidates)
-        return {
-            shard.name: about for shard, about in zip(candidates, found, strict=True) if about is not None
-        }
+        return self.done_of([shard for shard in self.manifest.shards if f"{shard.key}.parquet" in there])
 
-    def abouts(self, shards: Sequence[Shard]) -> list[CountsAbout | None]:
-        """What the counts files of some shards say; None where that is of no use."""
+    def done_of(self, shards: Sequence[Shard]) -> dict[str, CountsAbout]:
+        """The same of some shards."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(self._about, shards))
+            found = zip(shards, pool.map(self._about, shards), strict=True)
+            return {shard.name: about for shard, about in found if about is not None}
 
     def _about(self, shard: Shard) -> CountsAbout | None:
         try:

@@ -19,7 +19,7 @@ from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.distributed.wanted import Wanted
 from tfdp_fast.errors import DataError, OptionError, OutputError
 
-__all__ = ["MANIFEST", "Changed", "Manifest", "RunFolder", "ShardState"]
+__all__ = ["MANIFEST", "Changed", "FailedShard", "Manifest", "RunFolder", "ShardState"]
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -51,6 +51,25 @@ class ShardState:
     state: State = "missing"
     tries: int = 0
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class FailedShard:
+    """A shard that could not be scored.
+
+    Attributes
+    ----------
+    name : str
+        Which one.
+    reason : str
+        Why, the last time.
+    tries : int
+        How often it was tried.
+    """
+
+    name: str
+    reason: str
+    tries: int
 
 
 @dataclass(frozen=True)

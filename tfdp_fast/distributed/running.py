@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from tfdp_fast.beside import write_problems
 from tfdp_fast.distributed.counts_about import CountsAbout
-from tfdp_fast.distributed.folder import Changed, Manifest, RunFolder
+from tfdp_fast.distributed.folder import Changed, FailedShard, Manifest, RunFolder
 from tfdp_fast.distributed.merging_shards import RunClass, merge_shards
 from tfdp_fast.distributed.planning import INSTANCES, Source, plan
 from tfdp_fast.distributed.selecting import DROP, KEEP, Chosen, Numbers, choose_images
@@ -29,28 +29,9 @@ from tfdp_fast.scores import Variant
 from tfdp_fast.selection import Of, check_share
 from tfdp_fast.strategies import Order, Strategy, StrategyName
 
-__all__ = ["FailedShard", "RunResult", "run"]
+__all__ = ["RunResult", "run"]
 
 RESULT, TOTALS, PROBLEMS = "result.json", "totals.json", "problems.jsonl"
-
-
-@dataclass(frozen=True)
-class FailedShard:
-    """A shard that could not be scored.
-
-    Attributes
-    ----------
-    name : str
-        Which one.
-    reason : str
-        Why, the last time.
-    tries : int
-        How often it was tried.
-    """
-
-    name: str
-    reason: str
-    tries: int
 
 
 @dataclass(frozen=True, eq=False)

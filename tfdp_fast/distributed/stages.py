@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +14,7 @@ from tfdp_fast.distributed.engines import Engine, open_engine
 from tfdp_fast.distributed.folder import RunFolder, ShardState
 from tfdp_fast.distributed.images import ImagesAbout, ImagesFile, RunTotals, images_name, score_images
 from tfdp_fast.distributed.journal import Journal
+from tfdp_fast.distributed.progress import RunProgress
 from tfdp_fast.distributed.shard_scoring import ShardScored, score_shard
 from tfdp_fast.distributed.shards import Shard
 from tfdp_fast.distributed.tasks import Event, Outcome, Task
@@ -36,10 +37,17 @@ _AT_ONCE = 16
 class Watcher:
     """Is told how a run goes on; this one does nothing of it."""
 
-    def begun(self, stage: str, tasks: int, size: int, done: int, done_size: int) -> None:
-        """A stage, ``"shards"`` or ``"images"``, has begun.
+    def begun(self, stage: str, earlier: RunProgress, slots: Callable[[], int]) -> None:
+        """A stage, ``"shards"`` or ``"images"``, begins.
 
-        It has so many tasks of so many bytes; of these, some had been done before.
+        Parameters
+        ----------
+        stage : str
+            Which.
+        earlier : RunProgress
+            What earlier runs have done of it, and how much there is.
+        slots : callable
+            How many tasks run at once, now.
         """
 
     def event(self, event: Event) -> None:
@@ -115,20 +123,13 @@ class Stages:
             "run", shards=len(shards), missing=len(missing), options=folder.manifest.options.to_json()
         )
         folder.write(states)
-        self._watcher.begun(
-            "shards",
-            len(shards),
-            sum(shard.size for shard in shards),
-            len(done),
-            sum(shard.size for shard in shards if shard.name in done),
-        )
         written = time.monotonic()
         tasks = [
             Task(key, score_shard, (shard, folder.storage, folder.manifest.options), shard.size)
             for key, shard in missing.items()
         ]
         try:
-            for outcome in self._driven(tasks):
+            for outcome in self._driven("shards", tasks, _earlier(shards, done)):
                 state = ShardState(
                     "done" if outcome.error is None else "failed", outcome.tries, outcome.error
                 )
@@ -165,10 +166,10 @@ class Stages:
                 )
             )
         missing = {shard.key: shard for shard, about in found.items() if about is None}
-        self._watcher.begun("images", len(shards), 0, len(shards) - len(missing), 0)
         failed = []
         tasks = [Task(key, score_images, (key, storage, totals)) for key in missing]
-        for outcome in self._driven(tasks):
+        earlier = _progress(len(shards) - len(missing), len(shards))
+        for outcome in self._driven("images", tasks, earlier):
             shard = missing[outcome.task.key]
             if outcome.error is not None:
                 failed.append((shard.name, outcome.error))
@@ -188,7 +189,7 @@ class Stages:
             return None
         return about if (about.totals, about.shard) == (totals.digest, shard.identity) else None
 
-    def _driven(self, tasks: Sequence[Task[R]]) -> Iterator[Outcome[R]]:
+    def _driven(self, stage: str, tasks: Sequence[Task[R]], earlier: RunProgress) -> Iterator[Outcome[R]]:
         """The outcomes of tasks, as they come; without a task, the engine is not needed."""
         if not tasks:
             return
@@ -196,7 +197,8 @@ class Stages:
             engine, workers, address = self._how
             self._engine = self._stack.enter_context(open_engine(engine, workers=workers, address=address))
         opened = self._engine
-        self.journal.write("stage", tasks=len(tasks), engine=opened.name, slots=opened.slots())
+        self.journal.write(stage, tasks=len(tasks), engine=opened.name, slots=opened.slots())
+        self._watcher.begun(stage, earlier, opened.slots)
 
         def on_event(event: Event) -> None:
             result = event.result
@@ -222,3 +224,22 @@ class Stages:
         )
         with closing(outcomes):
             yield from outcomes
+
+
+def _earlier(shards: Sequence[Shard], done: Mapping[str, CountsAbout]) -> RunProgress:
+    """What had been done of the shards before, and how much there is."""
+    size = sum(shard.size for shard in shards) if all(shard.size for shard in shards) else None
+    return _progress(
+        len(done),
+        len(shards),
+        sum(about.images for about in done.values()),
+        sum(about.instances for about in done.values()),
+        sum(shard.size for shard in shards if shard.name in done),
+        size,
+    )
+
+
+def _progress(
+    done: int, tasks: int, images: int = 0, instances: int = 0, size: int = 0, all_size: int | None = None
+) -> RunProgress:
+    return RunProgress(done, 0, tasks, images, instances, size, all_size, 0.0, 0.0, 0.0, None)

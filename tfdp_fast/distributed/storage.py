@@ -216,7 +216,8 @@ class Storage:
     def sweep(self, *folders: str) -> list[str]:
         """Remove temporary files that dead writers have left, and return their names.
 
-        On object stores there are none. A file counts as left when nobody has written to it for a quarter of an hour.
+        On object stores there are none. A file counts as left when nobody has written to it for a quarter of
+        an hour.
         """
         swept = []
         if self.local is not None:

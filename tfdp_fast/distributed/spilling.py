@@ -271,5 +271,5 @@ def _sorted_block(parts: list[Block]) -> Block:
             packed >>= np.uint64(bits)
             return packed.view(np.int64) + low, shards
     ids, shards = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    order = np.argsort(ids, kind="quicksort")
+    order = np.argsort(ids, kind="stable")
     return ids[order], shards[order]

@@ -7,6 +7,7 @@ import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs, check_folder, check_output, refuse_to_overwrite
 from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.formats._arrow_chunks import chunk_of
-from tfdp_fast.formats._arrow_layout import layout_of
+from tfdp_fast.formats._arrow_chunks import chunk_of, packed_sides
+from tfdp_fast.formats._arrow_layout import Layout, layout_of
 from tfdp_fast.formats._arrow_rows import Rows
 from tfdp_fast.formats._arrow_subset import Selection
 from tfdp_fast.formats._arrow_tables import SUFFIXES, FileTable, ObjectTable, Table, arrow_errors, tables_in
@@ -32,8 +33,12 @@ from tfdp_fast.formats.dataset import OpenOptions
 
 __all__ = ["ArrowDataset"]
 
-IMAGE_ROWS, INSTANCE_ROWS = 256, 2048
+IMAGE_ROWS, INSTANCE_ROWS = 256, 8192
 """Rows of a piece, at most, where each is an image, or an instance."""
+MASK_BYTES = 1 << 22
+"""Bytes of masks in a piece, roughly, at most: what they are decoded to is some times as much."""
+FEW_IMAGES, FEW_INSTANCES = 16, 256
+"""Rows of a piece, at least, however large their masks are."""
 
 Piece: TypeAlias = "Rows | FileTable"
 """Rows to be measured, or a file to be hashed."""
@@ -61,6 +66,7 @@ class ArrowDataset(StreamedDataset[Piece]):
             with arrow_errors(table.source):  # names that are no UTF-8
                 self._layouts.append(layout_of(table.schema, table.source))
         self._by_image = self._layouts[0].nested is not None
+        self.continues = not self._by_image
         self._check_layouts()
         super().__init__(
             name,
@@ -106,25 +112,29 @@ class ArrowDataset(StreamedDataset[Piece]):
         """With a row per instance, images that are there already are not there again."""
         if self._by_image:
             return chunk
-        before = len(self._positions)
-        ids, sizes = chunk.image_ids.tolist(), chunk.image_sizes.tolist()
-        new: list[int] = []
-        index = np.empty(len(ids), np.int64)
-        for i, (image_id, (height, width)) in enumerate(zip(ids, sizes, strict=True)):
-            sides = height << 32 | width
-            index[i] = position = self._positions.setdefault(image_id, len(self._positions))
-            if position == len(self._sides):
-                self._sides.append(sides)
-                new.append(i)
-            elif self._sides[position] != sides:
-                raise DataError(
-                    self.source, IMAGE.name_of(image_id), "its rows have different heights or widths"
-                )
+        before, n = len(self._positions), len(chunk.image_ids)
+        ids, sides = chunk.image_ids.tolist(), packed_sides(chunk.image_sizes)
+        # Each is in the chunk once, so all that are found were in one before.
+        index = np.fromiter(map(self._positions.get, ids, repeat(-1)), np.int64, n)
+        known = np.flatnonzero(index >= 0)
+        if known.size:
+            differ = known[np.frombuffer(self._sides, np.int64)[index[known]] != sides[known]]
+            if differ.size:
+                record = IMAGE.name_of(ids[differ[0]])
+                raise DataError(self.source, record, "its rows have different heights or widths")
+        new = np.flatnonzero(index < 0)
+        numbers = range(before, before + len(new))
+        index[new] = numbers
+        unknown = ids if len(new) == n else chunk.image_ids[new].tolist()
+        self._positions.update(zip(unknown, numbers, strict=True))
+        self._sides.frombytes(sides[new].tobytes())
+        if len(new) == n:  # as a rule, and then they are numbered as in the chunk
+            return chunk
         return replace(
             chunk,
             image_ids=chunk.image_ids[new],
             image_sizes=chunk.image_sizes[new],
-            file_names=[chunk.file_names[i] for i in new],
+            file_names=[chunk.file_names[i] for i in new.tolist()],
             image_index=index[chunk.image_index] - before,
         )
 
@@ -182,8 +192,17 @@ class ArrowDataset(StreamedDataset[Piece]):
         file = table.source if len(self._tables) > 1 else None
         first = 0
         for batch in table.batches(columns, IMAGE_ROWS if self._by_image else INSTANCE_ROWS):
-            yield Rows(without_views(batch), layout, first, first_of_all + first, table.source, file)
-            first += batch.num_rows
+            for part in self._parts(without_views(batch), layout):
+                yield Rows(part, layout, first, first_of_all + first, table.source, file)
+                first += part.num_rows
+
+    def _parts(self, batch: Any, layout: Layout) -> Iterator[Any]:
+        """A batch, or parts of it where its masks are large."""
+        size = batch.column(layout.nested or layout.segmentation).nbytes
+        most = batch.num_rows * MASK_BYTES // max(size, 1)
+        most = max(most, FEW_IMAGES if self._by_image else FEW_INSTANCES)
+        for begin in range(0, batch.num_rows, most):
+            yield batch.slice(begin, most)
 
     def _to_folder(self, destination: Any) -> bool:
         is_path = isinstance(destination, (str, os.PathLike))

@@ -24,7 +24,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -86,6 +86,10 @@ class Tables:
     images: int
     text: int
     bytes: int
+
+
+TableSets = Callable[[int], Tables]
+"""Writes so many instances."""
 
 
 @dataclass(frozen=True)

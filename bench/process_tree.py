@@ -3,7 +3,7 @@
 The memory of several processes is not the sum of what each has resident, for they share pages. So it is the
 sum of their proportional sets (PSS), of which each counts its share of what it shares. It is looked at ten
 times a second, so a peak that is shorter than that may be missed. What each process had resident at its own
-peak, as the system recorded it, is summed as well: that is never too low.
+peak is recorded by the system, and never too low.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Tree:
         From the start of the first to its end.
     peak : int
         Memory of all of them at the most, bytes, pages that they share counted once.
-    own_peaks : int
-        The highest resident memory of each of them, summed; bytes.
+    own_peaks : tuple of int
+        The highest resident memory of each of them, the first one's first; bytes.
     processes : int
         How many there were at the most.
     output : str
@@ -43,7 +43,7 @@ class Tree:
 
     seconds: float
     peak: int
-    own_peaks: int
+    own_peaks: tuple[int, ...]
     processes: int
     output: str
 
@@ -96,7 +96,7 @@ def _watched(command: list[str], output: IO[str], kill_when: Callable[[], bool] 
     if (code != 0 and not killed) or (kill_when is not None and not killed):
         raise subprocess.CalledProcessError(code, command)
     output.seek(0)
-    return Tree(seconds, peak, sum(highest.values()), most, output.read())
+    return Tree(seconds, peak, tuple(highest.values()), most, output.read())
 
 
 def _runs(process: subprocess.Popen[bytes]) -> bool:

@@ -13,7 +13,8 @@ from typing import Any, get_args
 
 from tfdp_fast.beside import write_problems
 from tfdp_fast.distributed.counts_about import CountsAbout
-from tfdp_fast.distributed.folder import Changed, FailedShard, Manifest, RunFolder
+from tfdp_fast.distributed.folder import Changed, RunFolder
+from tfdp_fast.distributed.manifest import FailedShard, Manifest
 from tfdp_fast.distributed.merging_shards import RunClass, merge_shards
 from tfdp_fast.distributed.planning import INSTANCES, Source, plan
 from tfdp_fast.distributed.selecting import DROP, KEEP, Chosen, Numbers, choose_images

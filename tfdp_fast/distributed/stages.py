@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.driving import drive
 from tfdp_fast.distributed.engines import Engine, open_engine
-from tfdp_fast.distributed.folder import RunFolder, ShardState
+from tfdp_fast.distributed.folder import RunFolder
 from tfdp_fast.distributed.images import ImagesAbout, ImagesFile, RunTotals, images_name, score_images
 from tfdp_fast.distributed.journal import Journal
+from tfdp_fast.distributed.manifest import ShardState
 from tfdp_fast.distributed.progress import RunProgress
 from tfdp_fast.distributed.shard_scoring import ShardScored, score_shard
 from tfdp_fast.distributed.shards import Shard

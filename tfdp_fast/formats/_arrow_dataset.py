@@ -29,7 +29,7 @@ from tfdp_fast.formats._coco_records import IMAGE
 from tfdp_fast.formats._hashing import FileHash
 from tfdp_fast.formats._record_forms import ONE_CLASS
 from tfdp_fast.formats._streamed import Chunk, FileRead, StreamedDataset
-from tfdp_fast.formats.dataset import OpenOptions
+from tfdp_fast.formats.dataset import OnProgress, OpenOptions
 
 __all__ = ["ArrowDataset"]
 
@@ -79,8 +79,16 @@ class ArrowDataset(StreamedDataset[Piece]):
         if self._by_image and None not in rows:
             self.all_images = sum(n for n in rows if n is not None)
         self._was_read = False
+        self._threaded = False
         self._positions: dict[int | str, int] = {}
         self._sides = array("q")
+
+    def measure(
+        self, convention: FillConvention, *, threads: int, progress: OnProgress | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Read and measure everything; on one thread, pyarrow decodes on that one too."""
+        self._threaded = threads > 1
+        return super().measure(convention, threads=threads, progress=progress)
 
     def pieces(self) -> Iterator[Piece]:
         """Files to be hashed, and some rows each."""
@@ -92,7 +100,8 @@ class ArrowDataset(StreamedDataset[Piece]):
         for number, table in enumerate(self._tables):
             if self.hashing and isinstance(table, FileTable):
                 yield table
-            for rows in self._rows(number, first, self._layouts[number].columns):
+            columns = self._layouts[number].columns
+            for rows in self._rows(number, first, columns, threaded=self._threaded):
                 yield rows
                 first = rows.first_of_all + rows.batch.num_rows
 
@@ -178,19 +187,22 @@ class ArrowDataset(StreamedDataset[Piece]):
 
         def batches(number: int) -> Iterator[Any]:
             nonlocal first
-            for rows in self._rows(number, first, None):
+            for rows in self._rows(number, first, None, threaded=True):
                 yield selection.of(rows)
                 first = rows.first_of_all + rows.batch.num_rows
 
         for number in range(len(self._tables)):
             yield batches(number)
 
-    def _rows(self, number: int, first_of_all: int, columns: list[str] | None) -> Iterator[Rows]:
+    def _rows(
+        self, number: int, first_of_all: int, columns: list[str] | None, *, threaded: bool
+    ) -> Iterator[Rows]:
         """A table in pieces, the first row of which has this position in the data set."""
         table, layout = self._tables[number], self._layouts[number]
         file = table.source if len(self._tables) > 1 else None
         first = 0
-        for batch in table.batches(columns, IMAGE_ROWS if self._by_image else INSTANCE_ROWS):
+        most = IMAGE_ROWS if self._by_image else INSTANCE_ROWS
+        for batch in table.batches(columns, most, threaded=threaded):
             for part in self._parts(without_views(batch), layout):
                 yield Rows(part, layout, first, first_of_all + first, table.source, file)
                 first += part.num_rows

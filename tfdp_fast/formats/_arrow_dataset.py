@@ -7,7 +7,7 @@ import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import repeat
+from itertools import compress, repeat
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs, check_folder, check_output, refuse_to_overwrite
 from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.formats._arrow_chunks import chunk_of, packed_sides
+from tfdp_fast.formats._arrow_chunks import chunk_of
+from tfdp_fast.formats._arrow_columns import packed_sides
 from tfdp_fast.formats._arrow_layout import Layout, layout_of
 from tfdp_fast.formats._arrow_rows import Rows
 from tfdp_fast.formats._arrow_subset import Selection
@@ -131,18 +132,15 @@ class ArrowDataset(StreamedDataset[Piece]):
                 record = IMAGE.name_of(ids[differ[0]])
                 raise DataError(self.source, record, "its rows have different heights or widths")
         new = np.flatnonzero(index < 0)
-        numbers = range(before, before + len(new))
-        index[new] = numbers
-        unknown = ids if len(new) == n else chunk.image_ids[new].tolist()
-        self._positions.update(zip(unknown, numbers, strict=True))
+        index[new] = np.arange(before, before + len(new))
         self._sides.frombytes(sides[new].tobytes())
-        if len(new) == n:  # as a rule, and then they are numbered as in the chunk
-            return chunk
+        is_new = (index >= before).tolist()
+        self._positions.update(zip(compress(ids, is_new), range(before, before + len(new)), strict=True))
         return replace(
             chunk,
             image_ids=chunk.image_ids[new],
             image_sizes=chunk.image_sizes[new],
-            file_names=[chunk.file_names[i] for i in new.tolist()],
+            file_names=list(compress(chunk.file_names, is_new)),
             image_index=index[chunk.image_index] - before,
         )
 

@@ -9,7 +9,7 @@ from tfdp_fast._console import Listing, Report, Row, share
 from tfdp_fast._reports import annotation_rows
 from tfdp_fast._reports_select import CANDIDATES, strategy_rows
 from tfdp_fast._text import number
-from tfdp_fast.distributed.folder import FailedShard
+from tfdp_fast.distributed.manifest import FailedShard
 from tfdp_fast.distributed.running import RunResult
 from tfdp_fast.distributed.status import RunStatus
 from tfdp_fast.strategies import Strategy

@@ -12,7 +12,8 @@ try:
 except ImportError:
     raise MissingExtraError("pyarrow", "parquet") from None
 
-from tfdp_fast.distributed.folder import FailedShard
+from tfdp_fast.distributed.loading import load_run_scores
+from tfdp_fast.distributed.manifest import FailedShard
 from tfdp_fast.distributed.planning import pieces_of
 from tfdp_fast.distributed.running import RunResult, run
 from tfdp_fast.distributed.selecting import Chosen
@@ -32,6 +33,7 @@ __all__ = [
     "ShardScored",
     "Storage",
     "Watcher",
+    "load_run_scores",
     "pieces_of",
     "run",
     "run_status",

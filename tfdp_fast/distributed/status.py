@@ -7,7 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from tfdp_fast.distributed.folder import FailedShard, RunFolder
+from tfdp_fast.distributed.folder import RunFolder
+from tfdp_fast.distributed.manifest import FailedShard
 from tfdp_fast.distributed.running import RESULT
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError, OutputError

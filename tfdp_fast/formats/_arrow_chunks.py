@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast._core import FillConvention
 from tfdp_fast.errors import DataError
-from tfdp_fast.formats._arrow_columns import offsets_of
+from tfdp_fast.formats._arrow_columns import offsets_of, packed_sides
 from tfdp_fast.formats._arrow_masks import MaskColumn
 from tfdp_fast.formats._arrow_rows import Annotations, Images, Rows, lists_of_annotations
 from tfdp_fast.formats._chunk_masks import BatchMasks
@@ -35,8 +35,10 @@ class _Placed:
         A row of each image.
     annotations : Annotations
         All of them.
-    row, image_index : int64 [m]
-        The row of each, and its image; the latter is of no meaning unless `fit`.
+    sizes : int32 [m, 2]
+        Height and width of the image of each.
+    image_index : int64 [m]
+        The image of each; of no meaning unless `fit`.
     fit : bool [m]
         Which are in an image that can be used.
     record : callable
@@ -48,7 +50,7 @@ class _Placed:
     images: Images
     first_rows: NDArray[np.int64]
     annotations: Annotations
-    row: NDArray[np.int64]
+    sizes: NDArray[np.int32]
     image_index: NDArray[np.int64]
     fit: NDArray[np.bool_]
     record: Callable[[int], str]
@@ -86,14 +88,13 @@ def chunk_of(rows: Rows, classes: Ids | None, convention: FillConvention, *, wit
     use[list(annotations.faults)] = False
     ignored = int(np.count_nonzero(use & annotations.ignored))
     use &= ~annotations.ignored
-    masks, own_sizes = annotations.masks, annotations.own_sizes
+    masks, own_sizes, sizes = annotations.masks, annotations.own_sizes, placed.sizes
     if not use.all():
         chosen = pa.array(use)
         masks = masks.filter(chosen)
         own_sizes = None if own_sizes is None else own_sizes.filter(chosen)
-    column = MaskColumn.of(
-        masks, own_sizes, images.sizes[placed.row[use]], bare_counts=rows.layout.segmentation == "counts"
-    )
+        sizes = sizes[use]
+    column = MaskColumn.of(masks, own_sizes, sizes, bare_counts=rows.layout.segmentation == "counts")
     counts, statuses = column.measure(convention)
     good, at = statuses == Status.OK, np.flatnonzero(use)
     reasons = {a: reason for a, reason in annotations.faults.items() if placed.fit[a]}
@@ -103,17 +104,19 @@ def chunk_of(rows: Rows, classes: Ids | None, convention: FillConvention, *, wit
         for a, reason in reasons.items()
     ]
     used = at[good]
+    # As a rule all of them are: a slice copies nothing.
+    some: NDArray[np.int64] | slice = slice(None) if len(used) == len(use) else used
     return Chunk(
         image_ids=images.ids[placed.first_rows],
         image_sizes=images.sizes[placed.first_rows],
-        file_names=[images.names[i] for i in placed.first_rows.tolist()],
-        image_index=placed.image_index[used],
-        category_ids=annotations.category_ids[used],
-        crowd=annotations.crowd[used],
-        counts=counts[good],
+        file_names=images.names_of(placed.first_rows),
+        image_index=placed.image_index[some],
+        category_ids=annotations.category_ids[some],
+        crowd=annotations.crowd[some],
+        counts=counts if len(used) == len(good) else counts[good],
         rows=used,
         records=len(use),
-        annotation_ids=None if annotations.ids is None else annotations.ids[used],
+        annotation_ids=None if annotations.ids is None else annotations.ids[some],
         ignored=ignored,
         problems=sorted(placed.problems + problems, key=lambda problem: problem.row),
         masks=BatchMasks(np.flatnonzero(good), column.parts, convention) if with_masks else None,
@@ -132,7 +135,7 @@ def _by_image(rows: Rows, classes: Ids | None) -> _Placed:
         images,
         np.flatnonzero(fit),
         Annotations.of(rows.layout, fields, classes),
-        row,
+        images.sizes[row],
         (np.cumsum(fit) - 1)[row],
         fit[row],
         lambda a: f"{images.record(int(row[a]))}: annotation {a - offsets[row[a]]}",
@@ -150,24 +153,40 @@ def _by_instance(rows: Rows, classes: Ids | None) -> _Placed:
     annotations = Annotations.of(rows.layout, fields, classes)
     annotations.faults.update(images.faults)
     n = rows.batch.num_rows
-    of_image = np.ones(n, np.bool_)
-    of_image[list(images.faults)] = False
-    _, first, inverse = np.unique(images.ids[of_image], return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    first_rows = np.flatnonzero(of_image)[first[order]]
-    index = np.full(n, -1)
-    index[of_image] = np.argsort(order)[inverse]
-    stated, expected = images.sizes[of_image], images.sizes[first_rows][index[of_image]]
-    differ = np.flatnonzero((stated != expected).any(axis=1))
+    of_image = np.arange(n)
+    if images.faults:
+        of_image = np.delete(of_image, list(images.faults))
+    first, of_row = _numbered(images.ids[of_image])
+    first_rows = of_image[first]
+    sides = packed_sides(images.sizes)
+    differ = np.flatnonzero(sides[of_image] != sides[first_rows][of_row])
     if differ.size:
-        record = images.record(int(np.flatnonzero(of_image)[differ[0]]))
+        record = images.record(int(of_image[differ[0]]))
         raise DataError(rows.source, record, "its rows have different heights or widths")
+    index = of_row
+    if len(of_row) < n:
+        index = np.full(n, -1)
+        index[of_image] = of_row
     return _Placed(
         images,
         first_rows,
         annotations,
-        np.arange(n),
+        images.sizes,
         index,
         np.ones(n, np.bool_),
         lambda a: f"row {rows.first + a}",
     )
+
+
+def _numbered(ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids numbered in the order in which they first occur: where each does, and the number of every one."""
+    begins = np.ones(len(ids), np.bool_)
+    begins[1:] = ids[1:] != ids[:-1]
+    first, of_row = np.flatnonzero(begins), np.cumsum(begins) - 1
+    heads = ids[first]
+    if (heads[1:] > heads[:-1]).all():
+        return first, of_row
+    # Few of them are sorted: as a rule the rows of an image are adjacent.
+    _, first_heads, inverse = np.unique(heads, return_index=True, return_inverse=True)
+    order = np.argsort(first_heads)
+    return first[first_heads[order]], np.argsort(order)[inverse][of_row]

@@ -29,6 +29,11 @@ def lists(array: Any) -> tuple[NDArray[np.int64], Any]:
     return lengths.to_numpy(zero_copy_only=False), array.flatten()
 
 
+def packed_sides(sizes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Heights and widths [n, 2] as one number each: equal where both are."""
+    return np.ascontiguousarray(sizes).view(np.int64)[:, 0]
+
+
 def offsets_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each list begins, and the end of the last."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
@@ -43,18 +48,21 @@ def ids(array: Any, key: Key) -> tuple[Ids, Faults]:
     if pa.types.is_null(array.type):
         return np.zeros(len(array), np.int64), faults
     if pa.types.is_integer(array.type):
-        values = array.fill_null(0).to_numpy(zero_copy_only=False)
+        values = _values(array, 0)
         if values.dtype == np.uint64:
             large = values >= INT64.stop
             faults |= dict.fromkeys(np.flatnonzero(large).tolist(), f'"{key.name}" is beyond 64 bits')
             values = np.where(large, 0, values)
-        return values.astype(np.int64), faults
-    texts = array.fill_null("").to_pylist()
-    for position, text in enumerate(texts):
+        return values.astype(np.int64, copy=False), faults
+    # As a rule many rows share a text: it is looked at once.
+    encoded = array.fill_null("").dictionary_encode()
+    texts, at = encoded.dictionary.to_pylist(), _values(encoded.indices, 0)
+    for i, text in enumerate(texts):
         if as_id(text) is None:
-            faults[position] = f'"{key.name}" ends with a NUL or is too long'
-            texts[position] = ""
-    return np.array(texts, np.str_), faults
+            unfit = np.flatnonzero(at == i).tolist()
+            faults |= dict.fromkeys(unfit, f'"{key.name}" ends with a NUL or is too long')
+            texts[i] = ""
+    return np.array(texts, np.str_)[at], faults
 
 
 def sides(array: Any, key: Key) -> tuple[NDArray[np.int32], Faults]:
@@ -62,8 +70,12 @@ def sides(array: Any, key: Key) -> tuple[NDArray[np.int32], Faults]:
     faults = _nulls(array, key)
     if pa.types.is_null(array.type):
         return np.zeros(len(array), np.int32), faults
-    values = array.fill_null(0).to_numpy(zero_copy_only=False)
-    unfit = (values < 0) | (values > max_side) | (values != np.floor(values))
+    values = _values(array, 0)
+    unfit = (values < 0) | (values > max_side)
+    if values.dtype.kind == "f":
+        unfit |= values != np.floor(values)
+    if not unfit.any():
+        return values.astype(np.int32, copy=False), faults
     for position in np.flatnonzero(unfit).tolist():
         faults[position] = key.reason(values[position].item())
     return np.where(unfit, 0, values).astype(np.int32), faults
@@ -73,8 +85,7 @@ def flags(array: Any, key: Key) -> tuple[NDArray[np.bool_], Faults]:
     """Flags, false for null."""
     if pa.types.is_null(array.type):
         return np.zeros(len(array), np.bool_), {}
-    zero = False if pa.types.is_boolean(array.type) else 0
-    values = array.fill_null(zero).to_numpy(zero_copy_only=False)
+    values = _values(array, False if pa.types.is_boolean(array.type) else 0)
     faults: Faults = {}
     if values.dtype.kind == "f":
         unfit = ~np.isfinite(values)
@@ -86,6 +97,14 @@ def flags(array: Any, key: Key) -> tuple[NDArray[np.bool_], Faults]:
 def texts(array: Any) -> list[str | None]:
     """Text, None for null."""
     values: list[str | None] = plain(array).to_pylist()
+    return values
+
+
+def _values(array: Any, null: Any) -> NDArray[Any]:
+    """Numbers or flags, in the array's own memory where that can be."""
+    values: NDArray[Any] = (array.fill_null(null) if array.null_count else array).to_numpy(
+        zero_copy_only=False
+    )
     return values
 
 

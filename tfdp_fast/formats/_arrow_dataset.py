@@ -7,6 +7,7 @@ import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import compress, repeat
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +18,8 @@ from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs, check_folder, check_output, refuse_to_overwrite
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats._arrow_chunks import chunk_of
-from tfdp_fast.formats._arrow_layout import layout_of
+from tfdp_fast.formats._arrow_columns import packed_sides
+from tfdp_fast.formats._arrow_layout import Layout, layout_of
 from tfdp_fast.formats._arrow_rows import Rows
 from tfdp_fast.formats._arrow_subset import Selection
 from tfdp_fast.formats._arrow_tables import SUFFIXES, FileTable, ObjectTable, Table, arrow_errors, tables_in
@@ -28,12 +30,16 @@ from tfdp_fast.formats._coco_records import IMAGE
 from tfdp_fast.formats._hashing import FileHash
 from tfdp_fast.formats._record_forms import ONE_CLASS
 from tfdp_fast.formats._streamed import Chunk, FileRead, StreamedDataset
-from tfdp_fast.formats.dataset import OpenOptions
+from tfdp_fast.formats.dataset import OnProgress, OpenOptions
 
 __all__ = ["ArrowDataset"]
 
-IMAGE_ROWS, INSTANCE_ROWS = 256, 2048
+IMAGE_ROWS, INSTANCE_ROWS = 256, 8192
 """Rows of a piece, at most, where each is an image, or an instance."""
+MASK_BYTES = 1 << 22
+"""Bytes of masks in a piece, roughly, at most: what they are decoded to is some times as much."""
+FEW_IMAGES, FEW_INSTANCES = 16, 256
+"""Rows of a piece, at least, however large their masks are."""
 
 Piece: TypeAlias = "Rows | FileTable"
 """Rows to be measured, or a file to be hashed."""
@@ -61,6 +67,7 @@ class ArrowDataset(StreamedDataset[Piece]):
             with arrow_errors(table.source):  # names that are no UTF-8
                 self._layouts.append(layout_of(table.schema, table.source))
         self._by_image = self._layouts[0].nested is not None
+        self.continues = not self._by_image
         self._check_layouts()
         super().__init__(
             name,
@@ -74,8 +81,16 @@ class ArrowDataset(StreamedDataset[Piece]):
         if self._by_image and None not in rows:
             self.all_images = sum(n for n in rows if n is not None)
         self._was_read = False
+        self._threaded = False
         self._positions: dict[int | str, int] = {}
         self._sides = array("q")
+
+    def measure(
+        self, convention: FillConvention, *, threads: int, progress: OnProgress | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Read and measure everything; on one thread, pyarrow decodes on that one too."""
+        self._threaded = threads > 1
+        return super().measure(convention, threads=threads, progress=progress)
 
     def pieces(self) -> Iterator[Piece]:
         """Files to be hashed, and some rows each."""
@@ -87,7 +102,8 @@ class ArrowDataset(StreamedDataset[Piece]):
         for number, table in enumerate(self._tables):
             if self.hashing and isinstance(table, FileTable):
                 yield table
-            for rows in self._rows(number, first, self._layouts[number].columns):
+            columns = self._layouts[number].columns
+            for rows in self._rows(number, first, columns, threaded=self._threaded):
                 yield rows
                 first = rows.first_of_all + rows.batch.num_rows
 
@@ -106,25 +122,26 @@ class ArrowDataset(StreamedDataset[Piece]):
         """With a row per instance, images that are there already are not there again."""
         if self._by_image:
             return chunk
-        before = len(self._positions)
-        ids, sizes = chunk.image_ids.tolist(), chunk.image_sizes.tolist()
-        new: list[int] = []
-        index = np.empty(len(ids), np.int64)
-        for i, (image_id, (height, width)) in enumerate(zip(ids, sizes, strict=True)):
-            sides = height << 32 | width
-            index[i] = position = self._positions.setdefault(image_id, len(self._positions))
-            if position == len(self._sides):
-                self._sides.append(sides)
-                new.append(i)
-            elif self._sides[position] != sides:
-                raise DataError(
-                    self.source, IMAGE.name_of(image_id), "its rows have different heights or widths"
-                )
+        before, n = len(self._positions), len(chunk.image_ids)
+        ids, sides = chunk.image_ids.tolist(), packed_sides(chunk.image_sizes)
+        # Each is in the chunk once, so all that are found were in one before.
+        index = np.fromiter(map(self._positions.get, ids, repeat(-1)), np.int64, n)
+        known = np.flatnonzero(index >= 0)
+        if known.size:
+            differ = known[np.frombuffer(self._sides, np.int64)[index[known]] != sides[known]]
+            if differ.size:
+                record = IMAGE.name_of(ids[differ[0]])
+                raise DataError(self.source, record, "its rows have different heights or widths")
+        new = np.flatnonzero(index < 0)
+        index[new] = np.arange(before, before + len(new))
+        self._sides.frombytes(sides[new].tobytes())
+        is_new = (index >= before).tolist()
+        self._positions.update(zip(compress(ids, is_new), range(before, before + len(new)), strict=True))
         return replace(
             chunk,
             image_ids=chunk.image_ids[new],
             image_sizes=chunk.image_sizes[new],
-            file_names=[chunk.file_names[i] for i in new],
+            file_names=list(compress(chunk.file_names, is_new)),
             image_index=index[chunk.image_index] - before,
         )
 
@@ -169,21 +186,33 @@ class ArrowDataset(StreamedDataset[Piece]):
 
         def batches(number: int) -> Iterator[Any]:
             nonlocal first
-            for rows in self._rows(number, first, None):
+            for rows in self._rows(number, first, None, threaded=True):
                 yield selection.of(rows)
                 first = rows.first_of_all + rows.batch.num_rows
 
         for number in range(len(self._tables)):
             yield batches(number)
 
-    def _rows(self, number: int, first_of_all: int, columns: list[str] | None) -> Iterator[Rows]:
+    def _rows(
+        self, number: int, first_of_all: int, columns: list[str] | None, *, threaded: bool
+    ) -> Iterator[Rows]:
         """A table in pieces, the first row of which has this position in the data set."""
         table, layout = self._tables[number], self._layouts[number]
         file = table.source if len(self._tables) > 1 else None
         first = 0
-        for batch in table.batches(columns, IMAGE_ROWS if self._by_image else INSTANCE_ROWS):
-            yield Rows(without_views(batch), layout, first, first_of_all + first, table.source, file)
-            first += batch.num_rows
+        most = IMAGE_ROWS if self._by_image else INSTANCE_ROWS
+        for batch in table.batches(columns, most, threaded=threaded):
+            for part in self._parts(without_views(batch), layout):
+                yield Rows(part, layout, first, first_of_all + first, table.source, file)
+                first += part.num_rows
+
+    def _parts(self, batch: Any, layout: Layout) -> Iterator[Any]:
+        """A batch, or parts of it where its masks are large."""
+        size = batch.column(layout.nested or layout.segmentation).nbytes
+        most = batch.num_rows * MASK_BYTES // max(size, 1)
+        most = max(most, FEW_IMAGES if self._by_image else FEW_INSTANCES)
+        for begin in range(0, batch.num_rows, most):
+            yield batch.slice(begin, most)
 
     def _to_folder(self, destination: Any) -> bool:
         is_path = isinstance(destination, (str, os.PathLike))

@@ -64,7 +64,7 @@ class Images:
         Image ids.
     sizes : int32 [n, 2]
         Height and width.
-    names : list of str or None
+    names : pyarrow.Array or None
         File names.
     faults, nameless : dict of int to str
         Which rows cannot be used; and of these, which have no id.
@@ -73,7 +73,7 @@ class Images:
     rows: Rows
     ids: Ids
     sizes: NDArray[np.int32]
-    names: list[str | None]
+    names: Any
     faults: Faults
     nameless: Faults
 
@@ -84,11 +84,15 @@ class Images:
         ids, nameless = image_ids_of(rows)
         heights, unfit_heights = columns.sides(_at(rows.batch, layout.height), _HEIGHT)
         widths, unfit_widths = columns.sides(_at(rows.batch, layout.width), _WIDTH)
-        names: list[str | None] = [None] * len(ids)
-        if layout.file_name is not None:
-            names = columns.texts(_at(rows.batch, layout.file_name))
+        names = None if layout.file_name is None else _at(rows.batch, layout.file_name)
         faults = {**unfit_widths, **unfit_heights, **nameless}
         return cls(rows, ids, np.stack([heights, widths], axis=1), names, faults, nameless)
+
+    def names_of(self, some: NDArray[np.int64]) -> list[str | None]:
+        """The file names in some of the rows."""
+        if self.names is None:
+            return [None] * len(some)
+        return columns.texts(self.names if len(some) == len(self.names) else self.names.take(pa.array(some)))
 
     def record(self, i: int) -> str:
         """What the image of a row is called."""

@@ -275,10 +275,11 @@ class StreamedDataset(Dataset, Generic[PieceT]):
     def _join(self, chunks: list[Chunk]) -> NDArray[np.int64]:
         """Columns out of chunks; the boundary counts are returned."""
         self.image_ids = self._ids("images", [chunk.image_ids for chunk in chunks])
-        _, first, times = np.unique(self.image_ids, return_index=True, return_counts=True)
-        if (times > 1).any():
-            twice = self.image_ids[first[times > 1].min()]
-            raise DataError(self.source, f"image {twice}", "its id is given twice")
+        if not (self.image_ids[1:] > self.image_ids[:-1]).all():
+            _, first, times = np.unique(self.image_ids, return_index=True, return_counts=True)
+            if (times > 1).any():
+                twice = self.image_ids[first[times > 1].min()]
+                raise DataError(self.source, f"image {twice}", "its id is given twice")
         self.image_sizes = np.concatenate([np.empty((0, 2), np.int32), *(c.image_sizes for c in chunks)])
         if chunks and all(isinstance(chunk.file_names, np.ndarray) for chunk in chunks):
             self.file_names = np.concatenate([chunk.file_names for chunk in chunks])
@@ -298,13 +299,13 @@ class StreamedDataset(Dataset, Generic[PieceT]):
 
     def _index_categories(self, found: Ids) -> None:
         if self._categories is None:
-            self.category_ids, self.category_index = np.unique(found, return_inverse=True)
+            self.category_ids, self.category_index = _classes_in(found)
             self.category_names = list(map(str, self.category_ids.tolist()))
             return
         self.category_ids = np.array([category_id for category_id, _ in self._categories] or NO_IDS)
         self.category_names = [name for _, name in self._categories]
         index = {category_id: i for i, category_id in enumerate(self.category_ids.tolist())}
-        occurring, inverse = np.unique(found, return_inverse=True)
+        occurring, inverse = _classes_in(found)
         for category_id in occurring.tolist():
             if category_id not in index:
                 raise DataError(
@@ -322,3 +323,26 @@ class StreamedDataset(Dataset, Generic[PieceT]):
         if len(kinds) > 1 or "O" in kinds:
             raise DataError(self.source, None, f"ids of {what} are partly numbers and partly text")
         return np.concatenate(parts) if parts else NO_IDS
+
+
+def _classes_in(found: Ids) -> tuple[Ids, NDArray[np.int64]]:
+    """What ``np.unique(found, return_inverse=True)`` returns, without sorting the ids of all annotations.
+
+    Examples
+    --------
+    >>> _classes_in(np.array([7, 5, 7])), _classes_in(np.array(["b", "a"]))
+    ((array([5, 7]), array([1, 0, 1])), (array(['a', 'b'], dtype='<U1'), array([1, 0])))
+    """
+    if found.dtype.kind == "U":
+        texts = found.tolist()
+        classes = np.array(sorted(set(texts)) or [], found.dtype)
+        place = {text: i for i, text in enumerate(classes.tolist())}
+        return classes, np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
+    if len(found):
+        low, high = int(found.min()), int(found.max())
+        if high - low < max(len(found), 1 << 16):
+            occurs = np.zeros(high - low + 1, np.bool_)
+            occurs[found - low] = True
+            return np.flatnonzero(occurs) + low, (np.cumsum(occurs) - 1)[found - low]
+    classes, index = np.unique(found, return_inverse=True)
+    return classes, index

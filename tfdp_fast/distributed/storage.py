@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import re
@@ -19,9 +20,9 @@ from pyarrow import fs
 
 from tfdp_fast._output import atomic_output
 from tfdp_fast._text import one_line
-from tfdp_fast.errors import DataError, MissingExtraError, OptionError, OutputError
+from tfdp_fast.errors import DataError, MissingExtraError, OptionError, OutputError, TfdpError
 
-__all__ = ["Storage", "filesystem_of", "is_remote", "joined"]
+__all__ = ["Storage", "filesystem_of", "is_remote", "joined", "parted", "reading_errors"]
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _QUERY = re.compile(r"\?(?:[a-z_]+=[^&?*]*)(?:&[a-z_]+=[^&?*]*)*$")
@@ -76,13 +77,31 @@ def filesystem_of(location: str) -> tuple[Any, str]:
         return fs.LocalFileSystem(), rest
     if scheme not in _OF_ARROW:
         return _from_fsspec(scheme, location)
-    query = _QUERY.search(rest)
-    authority, _, path = (rest if query is None else rest[: query.start()]).partition("/")
+    root, path, query = parted(location)
     try:
-        filesystem, root = _from_arrow(scheme, authority, "" if query is None else query[0])
+        filesystem, folder = _from_arrow(scheme, root.partition("://")[2], query)
     except (pa.ArrowException, OSError) as error:
         raise OptionError(f"{location}: {one_line(str(error))}") from error
-    return filesystem, f"{root}/{path}".rstrip("/")
+    return filesystem, (folder + path).rstrip("/")
+
+
+def parted(location: str) -> tuple[str, str, str]:
+    """What comes before the path of a location, the path, and what follows it.
+
+    Examples
+    --------
+    >>> parted("s3://bucket/data/a.tar?region=eu-west-1")
+    ('s3://bucket', '/data/a.tar', '?region=eu-west-1')
+    >>> parted("data/a.tar")
+    ('', 'data/a.tar', '')
+    """
+    found = _URI.fullmatch(location)
+    if found is None:
+        return "", location, ""
+    scheme, rest = found[1], found[2]
+    query = _QUERY.search(rest) if scheme.lower() in _OF_ARROW else None
+    authority, slash, path = (rest if query is None else rest[: query.start()]).partition("/")
+    return f"{scheme}://{authority}", slash + path, "" if query is None else query[0]
 
 
 def joined(location: str, name: str) -> str:
@@ -93,11 +112,10 @@ def joined(location: str, name: str) -> str:
     >>> joined("data/", "a.tar"), joined("s3://bucket/data?region=eu-west-1", "a.tar")
     ('data/a.tar', 's3://bucket/data/a.tar?region=eu-west-1')
     """
-    found = _URI.fullmatch(location)
-    query = _QUERY.search(location) if found is not None and found[1].lower() in _OF_ARROW else None
-    folder = location if query is None else location[: query.start()]
-    between = "" if folder.endswith("/") else "/"
-    return f"{folder}{between}{name}{'' if query is None else query[0]}"
+    root, path, query = parted(location)
+    if path.endswith("/") or not (root or path):
+        return f"{root}{path}{name}{query}"
+    return f"{root}{path}/{name}{query}"
 
 
 @cache
@@ -224,8 +242,13 @@ class Storage:
                 yield file
             return
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as gathered:
-            yield cast(BinaryIO, gathered)
-            gathered.flush()
+            try:
+                yield cast(BinaryIO, gathered)
+                gathered.flush()
+            except OSError as error:
+                if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                    raise
+                raise OutputError(f"{tempfile.gettempdir()}: {error.strerror}") from error
             self._send(name, cast(BinaryIO, gathered))
 
     def delete(self, name: str) -> None:
@@ -264,12 +287,8 @@ class Storage:
     @contextlib.contextmanager
     def _reading(self, name: str) -> Iterator[tuple[Any, str]]:
         filesystem, folder = filesystem_of(self.location)
-        try:
+        with reading_errors(self.path_of(name)):
             yield filesystem, f"{folder}/{name}" if name else folder
-        except (pa.ArrowException, OSError) as error:
-            if isinstance(error, (DataError, OutputError)):
-                raise
-            raise DataError(self.path_of(name), None, f"cannot be read: {_reason(error)}") from error
 
     @contextlib.contextmanager
     def _writing(self, name: str) -> Iterator[tuple[Any, str]]:
@@ -278,6 +297,17 @@ class Storage:
             yield filesystem, f"{folder}/{name}"
         except (pa.ArrowException, OSError) as error:
             raise OutputError(f"{self.path_of(name)}: {_reason(error)}") from error
+
+
+@contextlib.contextmanager
+def reading_errors(location: str) -> Iterator[None]:
+    """Turn what file systems raise into DataError."""
+    try:
+        yield
+    except TfdpError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(location, None, f"cannot be read: {_reason(error)}") from error
 
 
 def _whole(file: BinaryIO) -> Any:

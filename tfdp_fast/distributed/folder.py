@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
+from tfdp_fast._threads import map_in_order
 from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.counts_reading import CountsFile
 from tfdp_fast.distributed.manifest import MANIFEST, Manifest, ShardState
@@ -80,18 +80,34 @@ class RunFolder:
         self.storage.write_bytes(MANIFEST, self.manifest.to_json())
 
     def done(self) -> dict[str, CountsAbout]:
-        """What the counts files say that belong to shards of this run, by the names of these.
+        """What the counts files say that belong to shards of this run, by the names of these; no classes.
 
         Files of other shards, of what these shards were before, and damaged ones are left out.
         """
         there = self.storage.files("counts")
-        return self.done_of([shard for shard in self.manifest.shards if f"{shard.key}.parquet" in there])
+        shards = [shard for shard in self.manifest.shards if f"{shard.key}.parquet" in there]
+        with contextlib.closing(map_in_order(self._about, shards, _AT_ONCE)) as abouts:
+            # Of a data set of many classes and shards, the classes would fill the memory.
+            return {
+                shard.name: replace(about, classes=[], problems=[])
+                for shard, about in zip(shards, abouts, strict=True)
+                if about is not None
+            }
 
-    def done_of(self, shards: Sequence[Shard]) -> dict[str, CountsAbout]:
-        """The same of some shards."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = zip(shards, pool.map(self._about, shards), strict=True)
-            return {shard.name: about for shard, about in found if about is not None}
+    def abouts(self) -> Iterator[CountsAbout]:
+        """What the counts files of all shards say, in data-set order.
+
+        Raises
+        ------
+        DataError
+            If one is not there, is damaged, or belongs to something else.
+        """
+        with contextlib.closing(map_in_order(self._about, self.manifest.shards, _AT_ONCE)) as abouts:
+            for shard, about in zip(self.manifest.shards, abouts, strict=True):
+                if about is None:
+                    name = self.storage.path_of(counts_name(shard))
+                    raise DataError(name, None, "is not there any more, or is damaged: run it again")
+                yield about
 
     def _about(self, shard: Shard) -> CountsAbout | None:
         try:

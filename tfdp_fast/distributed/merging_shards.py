@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfdp_fast.distributed.counts_about import CountsAbout
+import numpy as np
+
+from tfdp_fast.distributed.counts_about import CountsAbout, ShardClass
 from tfdp_fast.distributed.images import RunTotals
 from tfdp_fast.errors import DataError
 from tfdp_fast.scores import Variant, scale_invariant
 from tfdp_fast.totals import ClassTotals
 
-__all__ = ["Merged", "RunClass", "merge_shards"]
+__all__ = ["Merger", "RunClass", "ShardBounds"]
 
 
 @dataclass(frozen=True)
@@ -38,107 +39,126 @@ class RunClass:
     total: float
 
 
-@dataclass(frozen=True, eq=False)
-class Merged:
-    """All shards together.
+@dataclass(frozen=True)
+class ShardBounds:
+    """What is kept of a shard: which image ids it has.
 
     Attributes
     ----------
-    classes : list of RunClass
-        In the order in which shards list them; ascending, where no shard names any.
+    name : str
+        The shard.
+    lowest, highest : int, str or None
+        Its first and last image id in ascending order; None if it has no image.
+    images : int
+        How many it has.
+    continues : bool
+        Whether its images may have more annotations in other shards.
+    """
+
+    name: str
+    lowest: int | str | None
+    highest: int | str | None
+    images: int
+    continues: bool
+
+
+class Merger:
+    """Puts together what the footers of counts files say, one after the other, and keeps little of each.
+
+    Give it the shards in data-set order. That order matters to no total, only to how classes are listed.
+
+    Attributes
+    ----------
     totals : ClassTotals
-        The exact totals of these.
-    run_totals : RunTotals
-        The same, as pass 2 takes them.
+        The exact totals so far.
+    shards : list of ShardBounds
+        In the order in which they came.
     images, annotations, instances, degenerate, crowd, ignored, problems : int
         How many there are; see `CountsAbout`.
+
+    Parameters
+    ----------
+    variant : {"tfdp", "si", "cb", "scs"}
+        Which totals are wanted.
+
+    Examples
+    --------
+    >>> merger = Merger("tfdp")
+    >>> merger.classes(), merger.images
+    ([], 0)
     """
 
-    classes: list[RunClass]
-    totals: ClassTotals
-    run_totals: RunTotals
-    images: int
-    annotations: int
-    instances: int
-    degenerate: int
-    crowd: int
-    ignored: int
-    problems: int
+    def __init__(self, variant: Variant) -> None:
+        self._variant: Variant = variant
+        self.totals = ClassTotals("si_scs" if scale_invariant(variant) else "scs")
+        self.shards: list[ShardBounds] = []
+        self.images = self.annotations = self.instances = 0
+        self.degenerate = self.crowd = self.ignored = self.problems = 0
+        self._names: dict[int | str, str | None] = {}
+        self._named_by: dict[int | str, str] = {}
 
+    def add(self, about: CountsAbout) -> None:
+        """Take in a shard.
 
-def merge_shards(abouts: Sequence[CountsAbout], variant: Variant) -> Merged:
-    """Put together what the footers of all counts files say. The order of the shards matters to no total.
-
-    Raises
-    ------
-    DataError
-        If ids are numbers in one shard and text in another; if a class has two names.
-    """
-    names = _names(abouts)
-    _check_kinds(abouts)
-    totals = ClassTotals("si_scs" if scale_invariant(variant) else "scs", names)
-    for about in abouts:
-        totals.merge(about.totals(totals.shape))
-    exact = dict(zip(totals.category_ids, totals.totals.tolist(), strict=True))
-    instances = dict(zip(totals.category_ids, totals.instances.tolist(), strict=True))
-    sums = sorted(
-        (str(category_id), row.tobytes().hex()) for category_id, row in zip(names, totals.limbs, strict=True)
-    )
-    digest = hashlib.sha256(json.dumps([variant, totals.shape, sums]).encode()).hexdigest()
-    return Merged(
-        [RunClass(i, name or str(i), instances[i], exact[i]) for i, name in names.items()],
-        totals,
-        RunTotals.of(totals, variant, digest),
-        sum(about.images for about in abouts),
-        sum(about.annotations for about in abouts),
-        sum(about.instances for about in abouts),
-        sum(about.degenerate for about in abouts),
-        sum(about.crowd for about in abouts),
-        sum(about.ignored for about in abouts),
-        sum(len(about.problems) for about in abouts),
-    )
-
-
-def _names(abouts: Sequence[CountsAbout]) -> dict[int | str, str | None]:
-    """The names of all classes by their ids."""
-    found: dict[int | str, str | None] = {}
-    named_by: dict[int | str, str] = {}
-    for about in abouts:
+        Raises
+        ------
+        DataError
+            If its ids are numbers and those of others are text; if a class has another name there.
+        """
         source = str(about.shard["name"])
+        self._check_kind(source, about)
         for one in about.classes:
-            before = found.setdefault(one.id, one.name)
-            if one.name is None or one.name == before:
-                named_by.setdefault(one.id, source)
-            elif before is None:
-                found[one.id], named_by[one.id] = one.name, source
-            else:
+            self._name(source, one)
+        self.totals.merge(about.totals(self.totals.shape))
+        self.shards.append(ShardBounds(source, about.lowest, about.highest, about.images, about.continues))
+        self.images += about.images
+        self.annotations += about.annotations
+        self.instances += about.instances
+        self.degenerate += about.degenerate
+        self.crowd += about.crowd
+        self.ignored += about.ignored
+        self.problems += len(about.problems)
+
+    def classes(self) -> list[RunClass]:
+        """The classes, in the order in which shards list them; ascending, where no shard names any."""
+        totals = self.totals
+        exact = dict(zip(totals.category_ids, totals.totals.tolist(), strict=True))
+        instances = dict(zip(totals.category_ids, totals.instances.tolist(), strict=True))
+        ids = list(self._names)
+        if all(name is None for name in self._names.values()):
+            ids = np.sort(np.array(ids)).tolist()
+        return [RunClass(i, self._names[i] or str(i), instances[i], exact[i]) for i in ids]
+
+    def run_totals(self) -> RunTotals:
+        """The totals, as pass 2 takes them."""
+        named = zip(self.totals.category_ids, self.totals.limbs, strict=True)
+        sums = sorted((str(category_id), row.tobytes().hex()) for category_id, row in named)
+        digest = hashlib.sha256(json.dumps([self._variant, sums]).encode()).hexdigest()
+        return RunTotals.of(self.totals, self._variant, digest)
+
+    def _check_kind(self, source: str, about: CountsAbout) -> None:
+        first = next((shard for shard in self.shards if shard.lowest is not None), None)
+        if first is not None and about.lowest is not None:
+            here, there = isinstance(about.lowest, str), isinstance(first.lowest, str)
+            if here != there:
+                kinds = ("text", "numbers") if here else ("numbers", "text")
                 raise DataError(
-                    source,
-                    f"category {one.id}",
-                    f"is {one.name!r} here, and {before!r} in {named_by[one.id]}",
+                    source, None, f"ids of images are {kinds[0]} here, and {kinds[1]} in {first.name}"
                 )
-    if len({isinstance(category_id, str) for category_id in found}) > 1:
-        raise DataError("shards", None, "ids of categories are partly numbers and partly text")
-    if all(name is None for name in found.values()):
-        found = dict.fromkeys(sorted(found, key=lambda i: (isinstance(i, str), i)))
-    return found
 
-
-def _check_kinds(abouts: Sequence[CountsAbout]) -> None:
-    """Raise DataError unless the ids of images are numbers everywhere, or text everywhere."""
-    first: CountsAbout | None = None
-    for about in abouts:
-        if about.lowest is None:
-            continue
-        if first is None:
-            first = about
-        elif isinstance(about.lowest, str) != isinstance(first.lowest, str):
+    def _name(self, source: str, one: ShardClass) -> None:
+        if self._names and isinstance(one.id, str) != isinstance(next(iter(self._names)), str):
             raise DataError(
-                str(about.shard["name"]),
-                None,
-                f"ids of images are {_kind(about)} here, and {_kind(first)} in {first.shard['name']}",
+                source, f"category {one.id}", "ids of categories are partly numbers and partly text"
             )
-
-
-def _kind(about: CountsAbout) -> str:
-    return "text" if isinstance(about.lowest, str) else "numbers"
+        before = self._names.setdefault(one.id, one.name)
+        if one.name is None or one.name == before:
+            self._named_by.setdefault(one.id, source)
+        elif before is None:
+            self._names[one.id], self._named_by[one.id] = one.name, source
+        else:
+            raise DataError(
+                source,
+                f"category {one.id}",
+                f"is {one.name!r} here, and {before!r} in {self._named_by[one.id]}",
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -15,7 +16,7 @@ from tfdp_fast.beside import write_problems
 from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.folder import Changed, RunFolder
 from tfdp_fast.distributed.manifest import FailedShard, Manifest
-from tfdp_fast.distributed.merging_shards import RunClass, merge_shards
+from tfdp_fast.distributed.merging_shards import Merger, RunClass
 from tfdp_fast.distributed.planning import INSTANCES, Source, plan
 from tfdp_fast.distributed.selecting import DROP, KEEP, Chosen, Numbers, choose_images
 from tfdp_fast.distributed.shards import MeasuringOptions, Shard
@@ -251,7 +252,7 @@ def _names_of(source: Source, shards: Sequence[Shard]) -> list[str] | None:
 def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
     """Both passes, and what comes out."""
     storage, manifest = folder.storage, folder.manifest
-    scored, failed, abouts = stages.score_shards()
+    scored, failed = stages.score_shards()
     result = RunResult(
         storage.location,
         len(manifest.shards),
@@ -264,20 +265,17 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
     storage.delete(RESULT)
     if failed:
         return result
-    merged = merge_shards(abouts, manifest.wanted.variant)
-    storage.write_bytes(TOTALS, totals_bytes(merged.totals))
-    images, lost = stages.score_images(merged.run_totals)
+    merger = _merged(folder)
+    storage.write_bytes(TOTALS, totals_bytes(merger.totals))
+    images, lost = stages.score_images(merger.run_totals())
     if lost:
         return replace(result, failed=[FailedShard(name, reason, stages.tries) for name, reason in lost])
-    with storage.create(PROBLEMS) as file:
-        for about in abouts:
-            write_problems([_of_shard(problem, about) for problem in about.problems], file)
     chosen = None
     if manifest.wanted.share is not None:
         chosen = choose_images(
             storage,
             [shard.key for shard in manifest.shards],
-            [(about.lowest, about.highest) for about in abouts],
+            [(shard.lowest, shard.highest) for shard in merger.shards],
             manifest.wanted,
             Numbers.of(images),
         )
@@ -286,16 +284,30 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
             storage.delete(name)
     return replace(
         result,
-        images=merged.images,
-        annotations=merged.annotations,
-        instances=merged.instances,
-        degenerate=merged.degenerate,
-        crowd=merged.crowd,
-        ignored=merged.ignored,
-        problems=merged.problems,
-        classes=merged.classes,
+        images=merger.images,
+        annotations=merger.annotations,
+        instances=merger.instances,
+        degenerate=merger.degenerate,
+        crowd=merger.crowd,
+        ignored=merger.ignored,
+        problems=merger.problems,
+        classes=merger.classes(),
         chosen=chosen,
     )
+
+
+def _merged(folder: RunFolder) -> Merger:
+    """All shards together; what was set aside is listed."""
+    merger = Merger(folder.manifest.wanted.variant)
+    with contextlib.ExitStack() as stack:
+        problems = None
+        if folder.manifest.options.on_error == "skip":
+            problems = stack.enter_context(folder.storage.create(PROBLEMS))
+        for about in folder.abouts():
+            merger.add(about)
+            if problems is not None:
+                write_problems([_of_shard(problem, about) for problem in about.problems], problems)
+    return merger
 
 
 def _of_shard(problem: Problem, about: CountsAbout) -> Problem:

@@ -104,7 +104,7 @@ class Stages:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def score_shards(self) -> tuple[int, list[tuple[Shard, ShardState]], list[CountsAbout]]:
+    def score_shards(self) -> tuple[int, list[tuple[Shard, ShardState]]]:
         """Pass 1: score the shards that are missing.
 
         Returns
@@ -113,8 +113,6 @@ class Stages:
             How many were scored now.
         failed : list of (Shard, ShardState)
             Those that could not be.
-        abouts : list of CountsAbout
-            What the footers of all counts files say, in the order of the shards; of no use if some failed.
         """
         folder, shards = self._folder, self._folder.manifest.shards
         done = folder.done()
@@ -143,10 +141,7 @@ class Stages:
         failed = [
             (shard, states[shard.name]) for shard in missing.values() if states[shard.name].state == "failed"
         ]
-        if failed:
-            return len(missing) - len(failed), failed, []
-        abouts = done | folder.done_of(list(missing.values()))
-        return len(missing), [], [abouts[shard.name] for shard in shards]
+        return len(missing) - len(failed), failed
 
     def score_images(self, totals: RunTotals) -> tuple[list[ImagesAbout], list[tuple[str, str]]]:
         """Pass 2: score the images of the shards where that has not been done with these totals.

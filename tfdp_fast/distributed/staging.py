@@ -204,7 +204,7 @@ def _room() -> Iterator[Path]:
         made = tempfile.mkdtemp(prefix=".tfdp-")
     except OSError as error:
         raise OutputError(f"{parent}: cannot be written: {error.strerror}") from error
-    # The system gives up the lock of a process that is killed. Until there is a lock, the name is another one.
+    # The system gives up the lock of a process that is killed. Before there is a lock, the name is another.
     lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
     room = Path(made)
     try:

@@ -143,7 +143,7 @@ def measure_column(
     Returns
     -------
     pyarrow.StructArray, or pyarrow.ChunkedArray if one of the arguments is one
-        Fields ``straight``, ``diagonal`` and ``area2``, int64; with ``on_error="null"`` also ``problem``, text.
+        Fields ``straight``, ``diagonal`` and ``area2``, int64, and ``problem`` as for `measure_table`.
 
     Raises
     ------

@@ -346,3 +346,15 @@ def test_without_pyarrow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(MissingExtraError("pyarrow", "parquet"))
+
+
+def test_what_lies_under_a_null_is_no_mask() -> None:
+    text = pa.array(["52203", "oooo", "52203"])
+    validity = pa.py_buffer(bytes([0b101]))
+    masks = pa.Array.from_buffers(pa.string(), 3, [validity, *text.buffers()[1:]])
+    square = by_opencv(coco_mask.decode({"size": [4, 4], "counts": "52203"}))
+    assert [tuple(row.values()) for row in measure_column(masks, 4, 4).to_pylist()] == [
+        square,
+        (0, 0, 0),
+        square,
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, TypeVar
@@ -130,14 +130,14 @@ class Stages:
             for key, shard in missing.items()
         ]
         try:
-            for outcome in self._driven("shards", tasks, _earlier(shards, done)):
-                state = ShardState(
-                    "done" if outcome.error is None else "failed", outcome.tries, outcome.error
-                )
-                states[missing[outcome.task.key].name] = state
-                if time.monotonic() - written > _BETWEEN:
-                    folder.write(states)
-                    written = time.monotonic()
+            with closing(self._driven("shards", tasks, _earlier(shards, done))) as outcomes:
+                for outcome in outcomes:
+                    states[missing[outcome.task.key].name] = ShardState(
+                        "done" if outcome.error is None else "failed", outcome.tries, outcome.error
+                    )
+                    if time.monotonic() - written > _BETWEEN:
+                        folder.write(states)
+                        written = time.monotonic()
         finally:
             folder.write(states)
         failed = [
@@ -181,12 +181,13 @@ class Stages:
         of_shared = dict.fromkeys(straddling.shards, straddling.digest)
         tasks = [Task(key, score_images, (key, storage, totals, of_shared.get(key))) for key in missing]
         earlier = _progress(len(shards) - len(missing), len(shards))
-        for outcome in self._driven("images", tasks, earlier):
-            shard = missing[outcome.task.key]
-            if outcome.error is not None:
-                failed.append((shard.name, outcome.error))
-            else:
-                found[shard] = outcome.result
+        with closing(self._driven("images", tasks, earlier)) as outcomes:
+            for outcome in outcomes:
+                shard = missing[outcome.task.key]
+                if outcome.error is not None:
+                    failed.append((shard.name, outcome.error))
+                else:
+                    found[shard] = outcome.result
         return [about for about in found.values() if about is not None], failed
 
     def _sum_shared(self, totals: RunTotals, straddling: Straddling) -> list[tuple[str, str]]:
@@ -225,7 +226,9 @@ class Stages:
             digest = shared_digest(straddling.digest, totals)
         return about if (about.totals, about.shard) == (digest, shard.identity) else None
 
-    def _driven(self, stage: str, tasks: Sequence[Task[R]], earlier: RunProgress) -> Iterator[Outcome[R]]:
+    def _driven(
+        self, stage: str, tasks: Sequence[Task[R]], earlier: RunProgress
+    ) -> Generator[Outcome[R], None, None]:
         """The outcomes of tasks, as they come; without a task, the engine is not needed."""
         if not tasks:
             return

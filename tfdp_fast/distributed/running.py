@@ -6,11 +6,10 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from tfdp_fast.beside import write_problems
 from tfdp_fast.distributed.counts_about import CountsAbout
@@ -19,9 +18,9 @@ from tfdp_fast.distributed.manifest import FailedShard, Manifest
 from tfdp_fast.distributed.merging_shards import Merger, RunClass
 from tfdp_fast.distributed.planning import INSTANCES, Source, plan
 from tfdp_fast.distributed.selecting import DROP, KEEP, Chosen, Numbers, choose_images
-from tfdp_fast.distributed.shards import MeasuringOptions, Shard
+from tfdp_fast.distributed.shards import MeasuringOptions
 from tfdp_fast.distributed.stages import Stages, Watcher
-from tfdp_fast.distributed.storage import Storage, is_remote
+from tfdp_fast.distributed.storage import Storage, is_address
 from tfdp_fast.distributed.wanted import Wanted
 from tfdp_fast.errors import OptionError
 from tfdp_fast.formats.dataset import Difficult, OnError, Problem
@@ -209,9 +208,10 @@ def run(
         source = before.source
         if source is None:
             raise OptionError(f"the shards of {storage.location} were made by the caller: give them again")
+    named = source if isinstance(source, str) else cast(Source, list(source))  # not to be used up
     instances = shard_instances or (INSTANCES if there is None else there.manifest.shard_instances)
-    shards = plan(source, options, instances)
-    planned = Manifest(_names_of(source, shards), options, instances, shards, wanted=wanted)
+    shards = plan(named, options, instances)
+    planned = Manifest(_names_of(named), options, instances, shards, wanted=wanted)
     if there is None:
         there = RunFolder(storage, planned)
     else:
@@ -241,12 +241,10 @@ def _check(changed: str, retries: Any, shard_instances: Any) -> None:
             raise OptionError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
-def _names_of(source: Source, shards: Sequence[Shard]) -> list[str] | None:
-    """What the user named; paths on this machine as they are from everywhere."""
-    if shards[0].path is None:
-        return None
+def _names_of(source: Source) -> list[str] | None:
+    """What the user named, paths on this machine as they are from everywhere; None for shards."""
     named = [source] if isinstance(source, str) else [one for one in source if isinstance(one, str)]
-    return [name if is_remote(name) else os.path.abspath(name) for name in named]  # noqa: PTH100 (globs)
+    return [name if is_address(name) else os.path.abspath(name) for name in named] or None  # noqa: PTH100
 
 
 def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, TypeVar
@@ -128,14 +128,14 @@ class Stages:
             for key, shard in missing.items()
         ]
         try:
-            for outcome in self._driven("shards", tasks, _earlier(shards, done)):
-                state = ShardState(
-                    "done" if outcome.error is None else "failed", outcome.tries, outcome.error
-                )
-                states[missing[outcome.task.key].name] = state
-                if time.monotonic() - written > _BETWEEN:
-                    folder.write(states)
-                    written = time.monotonic()
+            with closing(self._driven("shards", tasks, _earlier(shards, done))) as outcomes:
+                for outcome in outcomes:
+                    states[missing[outcome.task.key].name] = ShardState(
+                        "done" if outcome.error is None else "failed", outcome.tries, outcome.error
+                    )
+                    if time.monotonic() - written > _BETWEEN:
+                        folder.write(states)
+                        written = time.monotonic()
         finally:
             folder.write(states)
         failed = [
@@ -165,12 +165,13 @@ class Stages:
         failed = []
         tasks = [Task(key, score_images, (key, storage, totals)) for key in missing]
         earlier = _progress(len(shards) - len(missing), len(shards))
-        for outcome in self._driven("images", tasks, earlier):
-            shard = missing[outcome.task.key]
-            if outcome.error is not None:
-                failed.append((shard.name, outcome.error))
-            else:
-                found[shard] = outcome.result
+        with closing(self._driven("images", tasks, earlier)) as outcomes:
+            for outcome in outcomes:
+                shard = missing[outcome.task.key]
+                if outcome.error is not None:
+                    failed.append((shard.name, outcome.error))
+                else:
+                    found[shard] = outcome.result
         return [about for about in found.values() if about is not None], failed
 
     def _images_of(self, shard: Shard, totals: RunTotals, there: dict[str, int]) -> ImagesAbout | None:
@@ -185,7 +186,9 @@ class Stages:
             return None
         return about if (about.totals, about.shard) == (totals.digest, shard.identity) else None
 
-    def _driven(self, stage: str, tasks: Sequence[Task[R]], earlier: RunProgress) -> Iterator[Outcome[R]]:
+    def _driven(
+        self, stage: str, tasks: Sequence[Task[R]], earlier: RunProgress
+    ) -> Generator[Outcome[R], None, None]:
         """The outcomes of tasks, as they come; without a task, the engine is not needed."""
         if not tasks:
             return

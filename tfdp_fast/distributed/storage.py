@@ -22,7 +22,7 @@ from tfdp_fast._output import atomic_output
 from tfdp_fast._text import one_line
 from tfdp_fast.errors import DataError, MissingExtraError, OptionError, OutputError, TfdpError
 
-__all__ = ["Storage", "filesystem_of", "is_remote", "joined", "parted", "reading_errors"]
+__all__ = ["Storage", "filesystem_of", "is_address", "is_remote", "joined", "parted", "reading_errors"]
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _QUERY = re.compile(r"\?(?:[a-z_]+=[^&?*]*)(?:&[a-z_]+=[^&?*]*)*$")
@@ -32,6 +32,11 @@ _TEMPORARY = re.compile(r"\.tfdp-[0-9a-f]{16}\.tmp").fullmatch
 _STALE = 900.0
 """Seconds without a byte written, after which the writer of a temporary file is taken to be dead."""
 _IN_MEMORY = 64 << 20
+
+
+def is_address(location: str) -> bool:
+    """Does it name its file system, ``file://`` for example?"""
+    return _URI.fullmatch(location) is not None
 
 
 def is_remote(location: str) -> bool:

@@ -38,7 +38,8 @@ class DaskExecutor(RelayExecutor["Future[Any]"]):
     """Runs calls as tasks of `dask.distributed`.
 
     If a worker dies, the future of its task has a `WorkerLostError`. If the scheduler is lost, all futures
-    have an `EngineError`, and the executor is of no use any more.
+    have an `EngineError`, and the executor is of no use any more. A future can be cancelled until it is done,
+    but a call that has begun goes on to its end, unheard.
 
     Parameters
     ----------

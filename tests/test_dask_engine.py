@@ -68,7 +68,9 @@ def test_a_worker_is_killed_and_another_one_comes(
             {8: lambda: killed.append(squares.kill_a_worker()), 12: cluster.add_worker},
         )
         squares.check(outcomes)
-        assert [event.key for event in squares.lost()] == list(map(str, killed))
+        # To Dask, a task that waits for the worker to be free is lost as well.
+        assert str(killed[0]) in [event.key for event in squares.lost()]
+        assert len(squares.lost()) <= 2
         assert all(event.again and "died" in (event.reason or "") for event in squares.lost())
         wait_for_slots(engine, 2)
     assert capfd.readouterr() == ("", "")
@@ -127,8 +129,7 @@ def test_a_module_that_workers_do_not_have(
         error = executor.submit(only_on_the_driver.ten).exception(60)
     del sys.modules["only_on_the_driver"]
     assert isinstance(error, EngineError)
-    assert "No module named 'only_on_the_driver'" in str(error)
-    assert "\n" not in str(error)
+    assert str(error) == "on a worker of Dask: No module named 'only_on_the_driver'; install it there"
 
 
 def test_addresses_that_lead_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,8 @@ class DaskCluster:
         }
         self._logs: list[IO[bytes]] = []
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.scheduler = self._start("scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard")
+        options = ("--port", "0", "--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0")
+        self.scheduler = self._start("scheduler", *options)
         deadline = time.monotonic() + 60
         while not self._file.exists():
             assert time.monotonic() < deadline

@@ -102,9 +102,9 @@ class Squares:
         """A task that has just begun, and the process that is at it."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            for entry in os.scandir(self.folder / "begun"):
-                number, pid, _ = entry.name.split("-")
-                young = time.time() - entry.stat().st_mtime < 0.3 * self.seconds
+            for trace in (self.folder / "begun").iterdir():
+                number, pid, _ = trace.name.split("-")
+                young = time.time() - trace.stat().st_mtime < 0.3 * self.seconds
                 if young and not (self.folder / f"{number}.txt").exists():
                     return int(number), int(pid)
             time.sleep(0.005)

@@ -124,9 +124,12 @@ class DaskExecutor(RelayExecutor["Future[Any]"]):
         if isinstance(error, CancelledError):
             # Nobody here has cancelled it, so that Dask has: its scheduler is gone.
             return EngineBrokenError("the scheduler of Dask is gone")
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ModuleNotFoundError):
+                return EngineError(one_line(f"on a worker of Dask: {cause}; install it there"))
+            cause = cause.__cause__
         said = (str(error).strip().splitlines() or [""])[0]
-        if isinstance(error, ModuleNotFoundError):
-            return EngineError(f"on a worker of Dask: {one_line(said)}; it has to be installed there")
         return EngineError(one_line(f"Dask: {type(error).__name__}: {said}"[:500]))
 
 
@@ -147,7 +150,8 @@ def _started(workers: int) -> Any:
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # None would look for the usual port, and warn if it is taken
+                scheduler_kwargs={"dashboard": False},
                 silence_logs=logging.CRITICAL,
             )
     except Exception as error:

@@ -70,6 +70,13 @@ THEMES = [
         "there is to do. The rivals were given two documents; what they take for them counts for all.",
     ),
     Theme(
+        "test_tables",
+        "Tables with a row per instance",
+        "Parquet like COCO, drawn shapes as compressed counts, to boundary counts and the columns "
+        "of a data set. The least that there is to do is to read the columns and to run the kernel over the "
+        "masks. Below, `measure_table` on a table in memory against the way over pixels.",
+    ),
+    Theme(
         "test_paper",
         "What the paper times",
         "The way of the paper's authors, step by step, against ours; one thread each, without starting up. "

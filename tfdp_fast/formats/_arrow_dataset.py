@@ -67,6 +67,7 @@ class ArrowDataset(StreamedDataset[Piece]):
             with arrow_errors(table.source):  # names that are no UTF-8
                 self._layouts.append(layout_of(table.schema, table.source))
         self._by_image = self._layouts[0].nested is not None
+        self.continues = not self._by_image
         self._check_layouts()
         super().__init__(
             name,

@@ -116,6 +116,7 @@ class _CocoDataset(ListedDataset):
     """COCO's lists as columns."""
 
     format = "coco"
+    continues = True
 
     def __init__(
         self, source: Source, on_error: OnError, fingerprint: bool, preset: PresetName | None

@@ -207,6 +207,8 @@ class Dataset(abc.ABC):
     """How many annotations do not count under a preset, by a key of `presets.SKIPPED`; not among the A."""
     dropped: Mapping[str, int] = MappingProxyType({})
     """How many images do not count under a preset, by a key of `presets.DROPPED`; not among the I."""
+    continues: bool = False
+    """Whether an image may have more annotations in another data set, as in a table with a row for each."""
     annotated: NDArray[np.bool_] | None = None
     """[I]: under a preset, the images that have any annotation of a class, one that does not count included;
     None if all of these are among the A."""

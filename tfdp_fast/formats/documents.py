@@ -7,13 +7,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats._json_lines import JsonLines
 from tfdp_fast.formats._numbered_files import Found, NumberedFiles, find
 from tfdp_fast.formats._tar_shards import TarShards, is_numbered_document, is_sample_document
 from tfdp_fast.formats.dataset import Dataset, OpenOptions
 
-__all__ = ["open_jsonl", "open_sa1b", "open_webdataset"]
+__all__ = ["number_ranges", "open_jsonl", "open_numbered", "open_sa1b", "open_webdataset"]
 
 _TAR = re.compile(r".*(?:\.tar|\.tar\.gz|\.tgz)", re.DOTALL).fullmatch
 
@@ -47,20 +49,50 @@ def open_sa1b(source: Any, options: OpenOptions) -> Dataset:
         found = Found.one(path)
         return NumberedFiles(path, options, [found], found.path)
     found = find(path)
-    layouts = {
-        "sa_<n>.json": len(found.numbers),
-        "sa_<n>.tar": len(found.tars),
-        "folders sa_<n>": len(found.folders),
-    }
-    there = [layout for layout, n in layouts.items() if n]
-    if len(there) != 1:
-        reason = f"holds {' and '.join(there)}: which?" if there else f"holds no {', no '.join(layouts)}"
-        raise DataError(path, None, reason)
+    found.check_layout()
     if found.tars:
         shards = [f"{path}/{name}" for name in found.tars]
         return TarShards("sa1b", path, options, shards, is_numbered_document)
     folders = [_sub_folder(path, name) for name in found.folders] or [found]
     return NumberedFiles(path, options, folders, path)
+
+
+def number_ranges(path: str, documents: int) -> list[tuple[int, int]]:
+    """Cut a folder of documents ``sa_<n>.json`` into ranges of their numbers.
+
+    Parameters
+    ----------
+    path : str
+        The folder.
+    documents : int
+        How many a range has, at most.
+
+    Returns
+    -------
+    list of (int, int)
+        The first number of each range, and the first after it; none if the folder has other things in it.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    found = find(path)
+    if found.tars or found.folders or not len(found.numbers):
+        return []
+    firsts = found.numbers[::documents].tolist()
+    ends = [*firsts[1:], int(found.numbers[-1]) + 1]
+    return [(begin, end) for begin, end in zip(firsts, ends, strict=True) if begin < end]
+
+
+def open_numbered(path: str, begin: int, end: int, options: OpenOptions) -> Dataset:
+    """Open those documents ``sa_<n>.json`` of a folder whose numbers are from `begin` to `end` - 1."""
+    found = find(path)
+    chosen = slice(*np.searchsorted(found.numbers, [begin, end]).tolist())
+    some = Found(path, numbers=found.numbers[chosen], digits=found.digits[chosen])
+    dataset = NumberedFiles(path, options, [some], path)
+    dataset.options = options
+    return dataset
 
 
 def open_webdataset(source: Any, options: OpenOptions) -> Dataset:

@@ -17,7 +17,7 @@ from tfdp_fast.errors import DataError
 from tfdp_fast.formats._files import read_whole
 from tfdp_fast.totals import ClassTotals
 
-__all__ = ["load_totals", "save_totals"]
+__all__ = ["load_totals", "save_totals", "sum_of_text", "sum_text", "totals_bytes"]
 
 FORMAT = 1
 """Raised when an older version could not read what this one writes."""
@@ -45,8 +45,14 @@ def save_totals(totals: ClassTotals, path: str | os.PathLike[str]) -> None:
     OutputError
         If the file cannot be written.
     """
+    with atomic_output(path) as file:
+        file.write(totals_bytes(totals))
+
+
+def totals_bytes(totals: ClassTotals) -> bytes:
+    """What `save_totals` writes."""
     classes = [
-        {"id": category_id, "instances": instances, "sum": _text_of(row)}
+        {"id": category_id, "instances": instances, "sum": sum_text(row)}
         for category_id, instances, row in zip(
             totals.category_ids, totals.instances.tolist(), totals.limbs, strict=True
         )
@@ -58,8 +64,7 @@ def save_totals(totals: ClassTotals, path: str | os.PathLike[str]) -> None:
         "shape": totals.shape,
         "classes": classes,
     }
-    with atomic_output(path) as file:
-        file.write(json.dumps({**content, "sha256": _digest(content)}, indent=1).encode() + b"\n")
+    return json.dumps({**content, "sha256": _digest(content)}, indent=1).encode() + b"\n"
 
 
 def load_totals(path: str | os.PathLike[str]) -> ClassTotals:
@@ -106,21 +111,27 @@ def _totals_of(content: dict[str, Any]) -> ClassTotals:
             raise ValueError("a class without an id of its own")
         if not all(type(number) is int and number >= 0 for number in instances):
             raise ValueError("a number of instances that is none")
-        limbs = [_limbs_of(entry["sum"]) for entry in classes]
+        limbs = [sum_of_text(entry["sum"]) for entry in classes]
         return ClassTotals.from_limbs(content["shape"], ids, instances, limbs)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _Unreadable(f"is no file of class totals: {error}") from error
 
 
-def _text_of(row: NDArray[np.int64]) -> str:
-    """An accumulator as a hexadecimal fraction whose numerator is odd, or 0."""
+def sum_text(row: NDArray[np.int64]) -> str:
+    """A canonical accumulator int64 [68] as a hexadecimal fraction whose numerator is odd, or 0.
+
+    Examples
+    --------
+    >>> sum_text(sum_of_text("0x3p-1"))
+    '0x3p-1'
+    """
     value = int.from_bytes(row[:-1].astype("<u4").tobytes(), "little") + (int(row[-1]) << _TOP_SHIFT)
     shift = (value & -value).bit_length() - 1 if value else -_EXPONENT
     return f"{value >> shift:#x}p{shift + _EXPONENT}"
 
 
-def _limbs_of(text: str) -> NDArray[np.int64]:
-    """The accumulator that `_text_of` has written."""
+def sum_of_text(text: str) -> NDArray[np.int64]:
+    """The accumulator int64 [68] that `sum_text` has written; ValueError if it is no such text."""
     match = _SUM.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no exact sum")

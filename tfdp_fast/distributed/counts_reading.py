@@ -1,0 +1,150 @@
+"""Counts files, read a row group at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tfdp_fast.boundary import BoundaryCounts
+from tfdp_fast.distributed.counts_about import METADATA, CountsAbout
+from tfdp_fast.distributed.counts_writing import CROWD
+from tfdp_fast.formats._arrow_tables import arrow_errors
+from tfdp_fast.tables import Ids
+
+__all__ = ["CountsBlock", "CountsFile"]
+
+
+@dataclass(frozen=True, eq=False)
+class CountsBlock:
+    """Some images of a counts file, with all of their rows in it: n images, m annotations.
+
+    Attributes
+    ----------
+    image_ids : int64 or text [n]
+        In data-set order.
+    file_names : pyarrow.StringArray [n]
+        Null where there is none.
+    offsets : int64 [n + 1]
+        The annotations of image i are those from ``offsets[i]`` to ``offsets[i + 1] - 1``.
+    category_ids : int64 or text [m]
+        Of the annotations.
+    crowd : bool [m]
+        Which are crowd regions.
+    counts : BoundaryCounts
+        Of all m.
+    """
+
+    image_ids: Ids
+    file_names: Any
+    offsets: NDArray[np.int64]
+    category_ids: Ids
+    crowd: NDArray[np.bool_]
+    counts: BoundaryCounts
+
+
+class CountsFile:
+    """A counts file that is open for reading.
+
+    Parameters
+    ----------
+    file : file or pyarrow.NativeFile
+        It, open for reading at any place.
+    source : str
+        What it is called in messages.
+
+    Attributes
+    ----------
+    about : CountsAbout
+        What its footer says.
+
+    Raises
+    ------
+    DataError
+        If it is no such file, or is damaged.
+    """
+
+    def __init__(self, file: Any, source: str) -> None:
+        self.source = source
+        with arrow_errors(source):
+            self._parquet = pq.ParquetFile(
+                file, page_checksum_verification=True, read_dictionary=["file_name"], pre_buffer=True
+            )
+        metadata = self._parquet.metadata.metadata or {}
+        self.about = CountsAbout.from_json(metadata.get(METADATA, b"null"), source)
+
+    def blocks(self) -> Iterator[CountsBlock]:
+        """Its images, a row group at a time."""
+        return map(_block_of, self.tables(_READ))
+
+    def tables(self, columns: list[str]) -> Iterator[Any]:
+        """Some columns, a row group at a time, as `pyarrow.Table` of one chunk each."""
+        for group in range(self._parquet.num_row_groups):
+            with arrow_errors(self.source):
+                yield self._parquet.read_row_group(group, columns, use_threads=False).combine_chunks()
+
+    def image_ids(self) -> Ids:
+        """The ids of its images, int64 or text, in data-set order."""
+        found = []
+        for group in range(self._parquet.num_row_groups):
+            with arrow_errors(self.source):
+                column = self._parquet.read_row_group(group, ["image_id"], use_threads=False)["image_id"]
+            ids = _ids(column.combine_chunks())
+            found.append(ids[_starts(ids)])
+        return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+_READ = ["image_id", "file_name", "category_id", "straight", "diagonal", "area2", "flags"]
+
+
+def _block_of(table: Any) -> CountsBlock:
+    columns = {name: _whole(table[name]) for name in table.column_names}
+    ids = _ids(columns["image_id"])
+    starts = _starts(ids)
+    flags = columns["flags"]
+    offsets = np.append(starts, len(ids))
+    rows: Any = slice(None)
+    if flags.null_count:
+        there = flags.is_valid().to_numpy(zero_copy_only=False)
+        offsets = np.concatenate([[0], np.cumsum(there)])[offsets]
+        rows = there
+
+    def numbers(name: str) -> NDArray[np.int64]:
+        found: NDArray[np.int64] = columns[name].fill_null(0).to_numpy()[rows]
+        return found
+
+    return CountsBlock(
+        ids[starts],
+        columns["file_name"].take(pa.array(starts)).cast(pa.string()),
+        offsets,
+        _ids(columns["category_id"].drop_null()),
+        (flags.fill_null(0).to_numpy()[rows] & CROWD) != 0,
+        BoundaryCounts(numbers("straight"), numbers("diagonal"), numbers("area2")),
+    )
+
+
+def _whole(column: Any) -> Any:
+    """A column in one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _ids(column: Any) -> Ids:
+    if pa.types.is_string(column.type):
+        return np.array(column.to_pylist(), np.str_)
+    found: Ids = column.to_numpy()
+    return found
+
+
+def _starts(ids: Ids) -> NDArray[np.int64]:
+    """Where another image begins; the rows of an image are together."""
+    if not len(ids):
+        return np.empty(0, np.int64)
+    begun = np.ones(len(ids), np.bool_)
+    begun[1:] = ids[1:] != ids[:-1]
+    starts: NDArray[np.int64] = np.flatnonzero(begun)
+    return starts

@@ -80,10 +80,13 @@ class CountsFile:
 
     def blocks(self) -> Iterator[CountsBlock]:
         """Its images, a row group at a time."""
+        return map(_block_of, self.tables(_READ))
+
+    def tables(self, columns: list[str]) -> Iterator[Any]:
+        """Some columns, a row group at a time, as `pyarrow.Table` of one chunk each."""
         for group in range(self._parquet.num_row_groups):
             with arrow_errors(self.source):
-                table = self._parquet.read_row_group(group, _READ, use_threads=False).combine_chunks()
-            yield _block_of(table)
+                yield self._parquet.read_row_group(group, columns, use_threads=False).combine_chunks()
 
     def image_ids(self) -> Ids:
         """The ids of its images, int64 or text, in data-set order."""

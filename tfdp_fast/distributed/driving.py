@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -37,7 +37,7 @@ def drive(
     on_event: Callable[[Event], object] = lambda _: None,
     on_tick: Callable[[], object] = lambda: None,
     pause: float = 0.0,
-) -> Iterator[Outcome[R]]:
+) -> Generator[Outcome[R], None, None]:
     """Run tasks on an executor, and yield the outcome of each of them exactly once, as they finish.
 
     A task that fails is tried again when all others have been begun. Close the generator

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -15,14 +14,14 @@ from numpy.typing import NDArray
 
 from tfdp_fast._text import one_line
 from tfdp_fast.distributed.choosing import Cut, Keeper, cut_at
-from tfdp_fast.distributed.images import ImagesFile, images_name
+from tfdp_fast.distributed.images import ImagesAbout, ImagesFile, images_name
 from tfdp_fast.distributed.merging import IdRun, hash_of, merged
 from tfdp_fast.distributed.storage import Storage
+from tfdp_fast.distributed.wanted import Wanted
 from tfdp_fast.selection import Of, number_to_keep
-from tfdp_fast.strategies import Strategy
 from tfdp_fast.tables import Ids
 
-__all__ = ["DROP", "KEEP", "Chosen", "ImageParts", "choose_images"]
+__all__ = ["DROP", "KEEP", "Chosen", "ImageParts", "Numbers", "choose_images"]
 
 KEEP, DROP = "keep.txt", "drop.txt"
 _COUNTS = {"scored": "instance_count", "annotated": "annotation_count", "all": None}
@@ -91,14 +90,36 @@ class ImageParts:
         return np.asarray(batch[self._counted].to_numpy() > 0)
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """How many images there are, of each kind that a share may refer to.
+
+    Attributes
+    ----------
+    all, annotated, scored : int
+        All of them; those with an annotation; those with a scored instance.
+    """
+
+    all: int
+    annotated: int
+    scored: int
+
+    @classmethod
+    def of(cls, abouts: Sequence[ImagesAbout]) -> Numbers:
+        """Of all shards together."""
+        return cls(
+            sum(about.images for about in abouts),
+            sum(about.annotated for about in abouts),
+            sum(about.scored for about in abouts),
+        )
+
+
 def choose_images(
     storage: Storage,
     keys: Sequence[str],
-    bounds: Sequence[tuple[int | str, int | str] | None],
-    share: Fraction | int,
-    of: Of,
-    strategy: Strategy,
-    numbers: dict[Of, int],
+    bounds: Sequence[tuple[int | str | None, int | str | None]],
+    wanted: Wanted,
+    numbers: Numbers,
 ) -> Chosen:
     """Choose the images of a run that are kept, and list them, and the others, in its folder.
 
@@ -108,16 +129,12 @@ def choose_images(
         The run folder.
     keys : sequence of str
         Of the shards, in data-set order.
-    bounds : sequence of (id, id) or None
-        The least and the greatest image id of each; None if it has no image.
-    share : Fraction or int
-        The share, or the number, to keep; see `tfdp_fast.selection.check_share`.
-    of : {"scored", "annotated", "all"}
-        What a share refers to.
-    strategy : Strategy
-        ``"top"`` or ``"random"``.
-    numbers : dict
-        How many images there are of each kind.
+    bounds : sequence of (id, id)
+        The least and the greatest image id of each; None and None if it has no image.
+    wanted : Wanted
+        How many, and how; its share is not None.
+    numbers : Numbers
+        How many images there are.
 
     Raises
     ------
@@ -126,16 +143,20 @@ def choose_images(
     OutputError
         If a list cannot be written.
     """
-    parts = ImageParts(storage, keys, of)
-    k, _ = number_to_keep(share, numbers[of], of, None)
-    cut = cut_at(parts.scores, k, strategy)
+    assert wanted.share is not None
+    parts = ImageParts(storage, keys, wanted.of)
+    candidates: int = getattr(numbers, wanted.of)
+    k, _ = number_to_keep(wanted.share, candidates, wanted.of, None)
+    cut = cut_at(parts.scores, k, wanted.strategy)
     runs = [
-        IdRun(shard, *bound, kept.number, kept.ids)
-        for shard, (kept, bound) in enumerate(zip(_write_lists(storage, parts, cut), bounds, strict=True))
-        if bound is not None
+        IdRun(shard, lowest, highest, kept.number, kept.ids)
+        for shard, (kept, (lowest, highest)) in enumerate(
+            zip(_write_lists(storage, parts, cut), bounds, strict=True)
+        )
+        if lowest is not None and highest is not None
     ]
     digest = hash_of(ids for ids, _ in merged(runs))
-    return Chosen(k, numbers[of], numbers["all"], digest, cut.score)
+    return Chosen(k, candidates, numbers.all, digest, cut.score)
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,15 +49,7 @@ def open_sa1b(source: Any, options: OpenOptions) -> Dataset:
         found = Found.one(path)
         return NumberedFiles(path, options, [found], found.path)
     found = find(path)
-    layouts = {
-        "sa_<n>.json": len(found.numbers),
-        "sa_<n>.tar": len(found.tars),
-        "folders sa_<n>": len(found.folders),
-    }
-    there = [layout for layout, n in layouts.items() if n]
-    if len(there) != 1:
-        reason = f"holds {' and '.join(there)}: which?" if there else f"holds no {', no '.join(layouts)}"
-        raise DataError(path, None, reason)
+    found.check_layout()
     if found.tars:
         shards = [f"{path}/{name}" for name in found.tars]
         return TarShards("sa1b", path, options, shards, is_numbered_document)

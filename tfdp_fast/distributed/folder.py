@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal, TypeAlias
@@ -21,6 +22,9 @@ __all__ = ["Changed", "RunFolder"]
 
 _AT_ONCE = 16
 """Footers that are read at the same time: on an object store each of them is a request."""
+_ATTEMPTS = 10
+_BETWEEN = 0.05
+"""Seconds between two attempts to get the lock."""
 
 Changed: TypeAlias = Literal["raise", "rescore"]
 """What becomes of shards that are not what they were when they were planned."""
@@ -117,6 +121,21 @@ class RunFolder:
             return None
         return about if about.is_of(shard, self.manifest.options) else None
 
+    def is_locked(self) -> bool | None:
+        """Is a driver at work? None where that is not known."""
+        if self.storage.local is None:
+            return None
+        try:
+            descriptor = os.open(self.storage.local / ".lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return None
+        try:
+            return not _try_to_lock(descriptor)
+        finally:
+            os.close(descriptor)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other drivers out, where the folder is on this machine; OutputError if one is at work."""
@@ -137,11 +156,20 @@ class RunFolder:
 
 
 def _lock(descriptor: int, location: str) -> None:
+    for _ in range(_ATTEMPTS):
+        if _try_to_lock(descriptor):
+            return
+        time.sleep(_BETWEEN)  # who looks whether a driver is at work has the lock for a moment
+    raise OutputError(f"{location}: another run is at work in this folder")
+
+
+def _try_to_lock(descriptor: int) -> bool:
     import fcntl
 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError(f"{location}: another run is at work in this folder") from None
+        return False
     except OSError:  # a file system without locks
-        return
+        return True
+    return True

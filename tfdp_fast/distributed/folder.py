@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tfdp_fast._threads import map_in_order
 from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.counts_reading import CountsFile
+from tfdp_fast.distributed.images import ImagesFile, images_name
 from tfdp_fast.distributed.manifest import MANIFEST, Manifest, ShardState
 from tfdp_fast.distributed.shard_scoring import counts_name
 from tfdp_fast.distributed.shards import Shard
@@ -121,6 +122,20 @@ class RunFolder:
             return None
         return about if about.is_of(shard, self.manifest.options) else None
 
+    def discard_damaged(self, shards: Sequence[Shard]) -> None:
+        """Read the files of some shards to their ends, and remove those that cannot be read.
+
+        Only footers are read otherwise, so that a damaged page shows late; the next run makes them again.
+        """
+        for shard in shards:
+            for name, check in ((counts_name(shard), _check_counts), (images_name(shard.key), _check_images)):
+                if self.storage.exists(name):
+                    try:
+                        with self.storage.open(name) as file:
+                            check(file, name)
+                    except DataError:
+                        self.storage.delete(name)
+
     def is_locked(self) -> bool | None:
         """Is a driver at work? None where that is not known."""
         if self.storage.local is None:
@@ -153,6 +168,16 @@ class RunFolder:
             yield
         finally:
             os.close(descriptor)
+
+
+def _check_counts(file: Any, name: str) -> None:
+    for _ in CountsFile(file, name).blocks():
+        pass
+
+
+def _check_images(file: Any, name: str) -> None:
+    for _ in ImagesFile(file, name).batches():
+        pass
 
 
 def _lock(descriptor: int, location: str) -> None:

@@ -213,8 +213,8 @@ class ImagesFile:
         self.about = ImagesAbout.from_json(footer_text(self._parquet.metadata.metadata, source), source)
         check_columns(self._parquet, _COLUMNS, source)
 
-    def batches(self, columns: list[str]) -> Iterator[Any]:
-        """Some columns, a row group at a time, as `pyarrow.Table` of one chunk each."""
+    def batches(self, columns: list[str] | None = None) -> Iterator[Any]:
+        """Some columns, or all, a row group at a time, as `pyarrow.Table` of one chunk each."""
         images = 0
         for group in range(self._parquet.num_row_groups):
             with reading_errors(self.source):

@@ -22,7 +22,7 @@ from tfdp_fast.distributed.shards import MeasuringOptions
 from tfdp_fast.distributed.stages import Stages, Watcher
 from tfdp_fast.distributed.storage import Storage, is_address
 from tfdp_fast.distributed.wanted import Wanted
-from tfdp_fast.errors import OptionError
+from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats.dataset import Difficult, OnError, Problem
 from tfdp_fast.formats.totals import totals_bytes
 from tfdp_fast.masks import Polygons
@@ -267,16 +267,22 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
     storage.write_bytes(TOTALS, totals_bytes(merger.totals))
     images, lost = stages.score_images(merger.run_totals())
     if lost:
+        names = {name for name, _ in lost}
+        folder.discard_damaged([shard for shard in manifest.shards if shard.name in names])
         return replace(result, failed=[FailedShard(name, reason, stages.tries) for name, reason in lost])
     chosen = None
     if manifest.wanted.share is not None:
-        chosen = choose_images(
-            storage,
-            [shard.key for shard in manifest.shards],
-            [(shard.lowest, shard.highest) for shard in merger.shards],
-            manifest.wanted,
-            Numbers.of(images),
-        )
+        try:
+            chosen = choose_images(
+                storage,
+                [shard.key for shard in manifest.shards],
+                [(shard.lowest, shard.highest) for shard in merger.shards],
+                manifest.wanted,
+                Numbers.of(images),
+            )
+        except DataError:
+            folder.discard_damaged(manifest.shards)
+            raise
     else:
         for name in (KEEP, DROP):
             storage.delete(name)

@@ -17,7 +17,7 @@ import pytest
 from bench_data import REAL, REAL_FILES, real_file
 from c_loops import compiler_version
 from coco_like import CocoFiles
-from instance_tables import PER_FILE, Tables, TableSets, write_tables
+from instance_tables import Tables, TableSets, write_tables
 from tfdp_fast.timing.coco_like import CocoFile, write_coco_like
 from tfdp_fast.timing.coco_statistics import IMAGES
 
@@ -79,15 +79,13 @@ def run_instances(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(scope="session")
 def table_sets() -> Iterator[TableSets]:
-    """Tables of instances, by how many they have: files of a million, or eight if that is less."""
+    """Tables of instances, by how many they have, and how many a file has; each is made once."""
     with tempfile.TemporaryDirectory(prefix="tfdp-bench-") as folder:
 
         @cache
-        def make(instances: int) -> Tables:
-            per_file = min(PER_FILE, -(-instances // 8))
-            return write_tables(
-                Path(folder) / str(instances), instances, per_file, SEED, processes=os.cpu_count() or 1
-            )
+        def make(instances: int, per_file: int) -> Tables:
+            output = Path(folder) / f"{instances}-{per_file}"
+            return write_tables(output, instances, per_file, SEED, processes=os.cpu_count() or 1)
 
         yield make
 

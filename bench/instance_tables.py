@@ -88,8 +88,8 @@ class Tables:
     bytes: int
 
 
-TableSets = Callable[[int], Tables]
-"""Writes so many instances."""
+TableSets = Callable[[int, int], Tables]
+"""Writes so many instances, so many a file."""
 
 
 @dataclass(frozen=True)

@@ -7,51 +7,42 @@ scores and subset are those of one pass in memory, bit for bit.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import tfdp_fast as tfdp
-from child import Child, run_python, run_tfdp
+from child import Child, run_python
 from contest import Contender, claim, contest, table
-from instance_tables import Tables, TableSets
-from over_pixels import Pairs
-from process_tree import Tree, run_tfdp_tree
+from instance_tables import PER_FILE, TableSets
+from process_tree import run_tfdp_tree
+from run_process import RATE, Run, command, kept_ids, run
+from run_rivals import in_memory, kernels_alone, over_pixels
 from sa1b_like import Sa1bTars, write_tars
-from tfdp_fast._batches import measure_batch
-from tfdp_fast._core import FillConvention, SegmentationBatch
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.distributed.counts_reading import CountsFile
 from tfdp_fast.distributed.shard_scoring import counts_name, score_shard
 from tfdp_fast.distributed.shards import Shard
 from tfdp_fast.distributed.storage import Storage
-from tfdp_fast.timing.over_pixels import decoded, primary_contour
 
-pa = pytest.importorskip("pyarrow")
-pq = pytest.importorskip("pyarrow.parquet")
-
-RATE = 0.7
 SMALL = 10_000
 """Instances, where only answers are checked."""
+FILES = 20
+"""Of the largest tables, if these are files of a million instances at the most."""
 MB = 1e6
 KERNEL = "reading the columns, and the kernels"
-OF_THE_RIVAL = 1000
-"""Masks that the way over pixels gets."""
 OVER_PIXELS = "pycocotools + OpenCV, one thread, without reading"
 IN_MEMORY = "tfdp score and select, in memory, all processors"
-BATCH = 8192
-"""Rows that are read at a time for the kernels alone: what is quickest."""
 
 
 @pytest.fixture
@@ -63,22 +54,13 @@ def one_arrow_thread() -> Iterator[None]:
     pa.set_cpu_count(before)
 
 
+def size_of(benchmark: BenchmarkFixture, run_instances: int, share: int = 1) -> tuple[int, int]:
+    """How many instances there are, or a share of them, and how many a file has: the same for all shares."""
+    instances = run_instances if benchmark.enabled else SMALL
+    return instances // share, min(PER_FILE, -(-instances // FILES))
+
+
 # --- a shard ------------------------------------------------------------------------------------------------
-
-
-def kernels_alone(paths: Sequence[Path]) -> NDArray[np.int64]:
-    """Read all columns and measure the masks; nothing is kept but their counts."""
-    found = [np.empty((0, 3), np.int64)]
-    for path in paths:
-        for rows in pq.ParquetFile(path).iter_batches(BATCH, use_threads=False):
-            masks = rows["counts"].cast(pa.large_binary())
-            _, offsets, text = masks.buffers()
-            ends = np.frombuffer(offsets, np.int64)[masks.offset : masks.offset + len(masks) + 1]
-            sizes = np.stack([rows["height"].to_numpy(), rows["width"].to_numpy()], axis=1)
-            spans = np.stack([ends[:-1], ends[1:]], axis=1)
-            batch = SegmentationBatch.from_text(text, spans, np.full_like(sizes, -1), sizes)
-            found.append(measure_batch(batch, FillConvention.COCO)[0])
-    return np.concatenate(found)
 
 
 def counts_of(shards: Sequence[Shard], storage: Storage) -> NDArray[np.int64]:
@@ -94,7 +76,7 @@ def counts_of(shards: Sequence[Shard], storage: Storage) -> NDArray[np.int64]:
 def test_counts_files(
     benchmark: BenchmarkFixture, run_instances: int, table_sets: TableSets, tmp_path: Path
 ) -> None:
-    made = table_sets(run_instances // 10 if benchmark.enabled else SMALL)
+    made = table_sets(*size_of(benchmark, run_instances, share=10))
     shards = [Shard(str(path), str(path)) for path in made.paths]
     storage = Storage(str(tmp_path))
     what = f"Parquet of RLE to counts files, {made.instances / 1e6:g} M instances"
@@ -121,65 +103,8 @@ def test_counts_files(
 # --- a run --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run that has come to its end.
-
-    Attributes
-    ----------
-    folder : Path
-        The run folder.
-    tree : Tree
-        The processes.
-    """
-
-    folder: Path
-    tree: Tree
-
-    def scores(self) -> Any:
-        """Image ids and scores, in data-set order."""
-        manifest = json.loads((self.folder / "manifest.json").read_text())
-        paths = [self.folder / f"images/{shard['key']}.parquet" for shard in manifest["shards"]]
-        return pa.concat_tables(pq.read_table(path, columns=["image_id", "score"]) for path in paths)
-
-    def kept(self) -> NDArray[np.int64]:
-        """The ids of the subset."""
-        return kept_ids(self.folder / "keep.txt")
-
-
-def kept_ids(path: Path) -> NDArray[np.int64]:
-    lines = path.read_text().splitlines()
-    return np.array([int(line.split("\t")[0]) for line in lines], np.int64)
-
-
-def run(sources: Sequence[Path], folder: Path, *more: str, resume: bool = False) -> Run:
-    """`tfdp run` with all processors, into a new folder unless it is to go on."""
-    if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
-    return Run(folder, run_tfdp_tree(*command(sources, folder, *more)))
-
-
-def command(sources: Sequence[Path], folder: Path, *more: str) -> list[str]:
-    return ["run", *map(str, sources), "-o", str(folder), "--rate", str(RATE), "-q", *more]
-
-
-def in_memory(made: Tables, folder: Path) -> Child:
-    """One pass in memory, to a file of scores and a list of the subset."""
-    scores = str(folder / "scores.parquet")
-    first = run_tfdp("score", str(made.paths[0].parent), "-o", scores, "-q")
-    second = run_tfdp("select", scores, "--rate", str(RATE), "-o", str(folder / "keep.txt"), "-q")
-    return Child(first.seconds + second.seconds, max(first.peak, second.peak), "")
-
-
-def over_pixels(made: Tables) -> Pairs:
-    """Area and perimeter of the first masks."""
-    rows = next(pq.ParquetFile(made.paths[0]).iter_batches(OF_THE_RIVAL)).to_pylist()
-    rles = [{"size": [row["height"], row["width"]], "counts": row["counts"]} for row in rows]
-    return np.array([primary_contour(decoded(rle)) for rle in rles])
-
-
 def test_run(benchmark: BenchmarkFixture, run_instances: int, table_sets: TableSets, tmp_path: Path) -> None:
-    made = table_sets(run_instances if benchmark.enabled else SMALL)
+    made = table_sets(*size_of(benchmark, run_instances))
     what = f"tfdp run, {made.instances / 1e6:g} M instances"
     ours, answers = contest(
         benchmark,
@@ -207,7 +132,9 @@ def test_run(benchmark: BenchmarkFixture, run_instances: int, table_sets: TableS
     np.testing.assert_allclose(first.perimeter, pairs[:, 1], rtol=1e-7)
     if not benchmark.enabled:
         return
-    small = run(table_sets(run_instances // 10).paths, tmp_path / "small")
+    small = run(
+        table_sets(run_instances // 10, size_of(benchmark, run_instances)[1]).paths, tmp_path / "small"
+    )
     rows = [
         [
             f"tfdp run, {millions / 1e6:g} M",
@@ -227,17 +154,23 @@ def test_run(benchmark: BenchmarkFixture, run_instances: int, table_sets: TableS
 def test_resume(
     benchmark: BenchmarkFixture, run_instances: int, table_sets: TableSets, tmp_path: Path
 ) -> None:
-    made = table_sets(run_instances if benchmark.enabled else SMALL)
+    made = table_sets(*size_of(benchmark, run_instances))
     whole, half = tmp_path / "whole", tmp_path / "half"
+
+    def counts_files() -> list[Path]:
+        return list((half / "counts").glob("*.parquet"))
 
     def killed() -> Run:
         """Kill a run when half of the counts files are there, and go on."""
         shutil.rmtree(half, ignore_errors=True)
-        counts = half / "counts"
-        run_tfdp_tree(
-            *command(made.paths, half),
-            kill_when=lambda: counts.is_dir() and len(list(counts.glob("*.parquet"))) >= len(made.paths) / 2,
-        )
+        if benchmark.enabled:
+            enough = len(made.paths) / 2
+            run_tfdp_tree(*command(made.paths, half), kill_when=lambda: len(counts_files()) >= enough)
+        else:  # it may be too quick to be killed in time
+            run(made.paths, half)
+            forget(half)
+            for path in counts_files()[::2]:
+                path.unlink()
         return run(made.paths, half, resume=True)
 
     what = f"going on after a kill at half, {made.instances / 1e6:g} M instances"
@@ -262,13 +195,15 @@ def test_engines(
     benchmark: BenchmarkFixture, run_instances: int, table_sets: TableSets, tmp_path: Path, engine: str
 ) -> None:
     pytest.importorskip({"ray": "ray", "dask": "distributed"}[engine])
-    made = table_sets(run_instances if benchmark.enabled else SMALL)
-    little = table_sets(SMALL)
+    made = table_sets(*size_of(benchmark, run_instances))
+    little = table_sets(SMALL, SMALL // FILES)
 
     def without_start(name: str) -> tuple[Run, float]:
         """A run, and how much longer it takes than one of next to nothing."""
-        start = run(little.paths, tmp_path / f"little-{name}", "--engine", name)
         whole = run(made.paths, tmp_path / name, "--engine", name)
+        start = (
+            run(little.paths, tmp_path / f"little-{name}", "--engine", name) if benchmark.enabled else whole
+        )
         return whole, whole.tree.seconds - start.tree.seconds
 
     what = f"engine {engine}, {made.instances / 1e6:g} M instances, without starting up"
@@ -289,18 +224,23 @@ def test_engines(
         claim(benchmark, what, "engine local", ratio, at_most=1.25, unit="×")
 
 
+def forget(folder: Path) -> None:
+    """Delete what comes after the counts files."""
+    shutil.rmtree(folder / "images")
+    for name in ("totals.json", "keep.txt", "drop.txt", "result.json"):
+        (folder / name).unlink()
+
+
 def test_counts_to_subset(
     benchmark: BenchmarkFixture, run_instances: int, table_sets: TableSets, tmp_path: Path
 ) -> None:
-    made = table_sets(run_instances if benchmark.enabled else SMALL)
+    made = table_sets(*size_of(benchmark, run_instances))
     first = run(made.paths, tmp_path / "run")
     databases = [name for name in ("duckdb", "polars") if importlib.util.find_spec(name)]
 
     def again() -> Run:
         """Do all that comes after the counts files."""
-        for path in first.folder.iterdir():
-            if path.name in {"images", "totals.json", "keep.txt", "drop.txt", "result.json"}:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        forget(first.folder)
         return run(made.paths, first.folder, resume=True)
 
     def database(name: str) -> Child:

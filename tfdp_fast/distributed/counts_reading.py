@@ -83,14 +83,20 @@ class CountsFile:
     def blocks(self) -> Iterator[CountsBlock]:
         """Its images, a row group at a time; DataError if it is damaged."""
         images = annotations = 0
-        for group in range(self._parquet.num_row_groups):
+        for table in self.tables(_READ):
             with reading_errors(self.source):
-                table = self._parquet.read_row_group(group, _READ, use_threads=False).combine_chunks()
                 block = _block_of(table)
             yield block
             images += len(block.image_ids)
             annotations += len(block.crowd)
         self._check(images, annotations)
+
+    def tables(self, columns: list[str]) -> Iterator[Any]:
+        """Some columns, a row group at a time, as `pyarrow.Table` of one chunk each."""
+        for group in range(self._parquet.num_row_groups):
+            with reading_errors(self.source):
+                table = self._parquet.read_row_group(group, columns, use_threads=False).combine_chunks()
+            yield table
 
     def image_ids(self) -> Ids:
         """The ids of its images, int64 or text, in data-set order."""

@@ -214,7 +214,7 @@ def run_line(progress: RunProgress) -> str:
 
 def _bytes(size: float) -> str:
     """Bytes in the unit that suits them, to three digits."""
-    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
+    for power, unit in ((5, "PB"), (4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
         # 999.5 would be rounded to 1000 of the smaller unit.
         if size >= 999.5 * 1000 ** (power - 1):
             return f"{size / 1000**power:.3g} {unit}"

@@ -60,20 +60,27 @@ def serve() -> None:
     """Be a worker process: answer calls until standard input ends."""
     calls, answers = _own_streams()
     sys.argv[1:] = []
+    stopping = threading.Event()
+
+    def terminate(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: the second would interrupt the cleaning up
+        stopping.set()
+        raise _Terminated
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _on_terminate)
+    signal.signal(signal.SIGTERM, terminate)
     waiting: SimpleQueue[bytes | None] = SimpleQueue()
     busy = threading.Event()
     threading.Thread(target=_listen, args=(calls, waiting, busy), daemon=True).start()
-    try:
+    with contextlib.suppress(BrokenPipeError, _Terminated):  # the former if the driver has gone
         send(answers, b"")
         while (call := waiting.get()) is not None:
             answer = _answer(call)
             busy.clear()
+            if stopping.is_set():  # the cleaning up failed in its turn, and that is what was raised
+                break
             send(answers, answer)
-    except BrokenPipeError:  # the driver has gone
-        pass
-    except _Terminated:
+    if stopping.is_set():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -92,11 +99,6 @@ def _own_streams() -> tuple[int, int]:
     for end in (calls, answers):
         os.register_at_fork(after_in_child=partial(os.close, end))
     return calls, answers
-
-
-def _on_terminate(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: the second would interrupt the cleaning up
-    raise _Terminated
 
 
 def _listen(calls: int, waiting: SimpleQueue[bytes | None], busy: threading.Event) -> None:

@@ -131,7 +131,7 @@ def _check_identity(shard: Shard) -> None:
     """Raise DataError if a file is not what it was when the run was planned."""
     if shard.path is None or (not shard.size and not shard.modified):
         return
-    size, modified = identity(shard.path)
+    size, modified = identity(shard.path, shard.begin, shard.end)
     if (size, modified) != (shard.size, shard.modified):
         what = f"has {size:,} bytes" if size != shard.size else "was written to"
         raise DataError(shard.path, None, f"has changed since the run was planned: it {what} since")

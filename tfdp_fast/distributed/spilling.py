@@ -26,7 +26,7 @@ from tfdp_fast.tables import Ids
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Block", "merge_sorted"]
+__all__ = ["Block", "Spill", "merge_sorted"]
 
 Block: TypeAlias = tuple[Ids, NDArray[np.int64]]
 """Ids, ascending, and which shard each is from; equal ids in the order of their shards, all in one block."""
@@ -57,7 +57,7 @@ class _Sorted:
     shard: int | None
 
 
-class _Spill:
+class Spill:
     """A temporary file of arrays, without a name; a context manager."""
 
     def __init__(self, folder: PathLike | None) -> None:
@@ -154,17 +154,17 @@ def merge_sorted(
     >>> list(merge_sorted(runs, 1 << 20))
     [(array([3, 4, 7, 7, 9]), array([0, 1, 0, 1, 1]))]
     """
-    with _Spill(folder) as spill:
+    with Spill(folder) as spill:
         added = [spill.add(shard, ids) for shard, ids in runs if len(ids)]
         yield from _merge(added, spill, memory, folder)
 
 
-def _merge(runs: list[_Sorted], spill: _Spill, memory: int, folder: PathLike | None) -> Iterator[Block]:
+def _merge(runs: list[_Sorted], spill: Spill, memory: int, folder: PathLike | None) -> Iterator[Block]:
     batches = _batches(runs, memory)
     if len(batches) == 1:
         yield from _merge_at_once(runs, spill, memory)
     elif batches:
-        with _Spill(folder) as larger:
+        with Spill(folder) as larger:
             joined = []
             for batch in batches:
                 dtype = np.result_type(*(run.dtype for run in batch))
@@ -214,7 +214,7 @@ def _batches(runs: list[_Sorted], memory: int) -> list[list[_Sorted]]:
     return batches
 
 
-def _merge_at_once(runs: list[_Sorted], spill: _Spill, memory: int) -> Iterator[Block]:
+def _merge_at_once(runs: list[_Sorted], spill: Spill, memory: int) -> Iterator[Block]:
     itemsize = max(run.dtype.itemsize for run in runs)
     plan = _Plan.of(len(runs), sum(run.count for run in runs), itemsize, memory)
     fences = [_fences(run, spill, plan.stride, memory) for run in runs]
@@ -242,7 +242,7 @@ def _merge_at_once(runs: list[_Sorted], spill: _Spill, memory: int) -> Iterator[
             yield _sorted_block(parts)
 
 
-def _fences(run: _Sorted, spill: _Spill, stride: int, memory: int) -> Ids:
+def _fences(run: _Sorted, spill: Spill, stride: int, memory: int) -> Ids:
     """Each stride's last id."""
     step = max(1, memory // (8 * run.dtype.itemsize * stride)) * stride
     found = [

@@ -221,16 +221,18 @@ def tables_in(folder: Path) -> Iterator[FileTable]:
     DataError
         If there is none, or the list is of no use.
     """
-    names = _listed(folder) if (folder / STATE).is_file() else files_below(folder, _is_table)
+    names = listed_in(folder) if (folder / STATE).is_file() else files_below(folder, is_table)
     for name in names:
         yield FileTable(folder / name, name)
 
 
-def _is_table(name: str) -> bool:
+def is_table(name: str) -> bool:
+    """Whether a file in a folder is one of its tables."""
     return name.endswith(SUFFIXES) and not name.startswith((".", "_"))
 
 
-def _listed(folder: Path) -> list[str]:
+def listed_in(folder: Path) -> list[str]:
+    """The names in the list of a folder by `datasets.Dataset.save_to_disk`; DataError if it is none."""
     path = folder / STATE
     try:
         names = [file["filename"] for file in read_json(path)["_data_files"]]

@@ -27,6 +27,17 @@ _DOCUMENT = re.compile(r"sa_(\d{1,18})\.json").fullmatch
 _SHARD = re.compile(r"sa_(\d+)(\.tar|\.tar\.gz|\.tgz)?").fullmatch
 
 
+def number_of(name: str) -> int | None:
+    """The number of a document by the name of its file; None if it is none."""
+    match = _DOCUMENT(name)
+    return None if match is None else int(match[1])
+
+
+def is_shard(name: str) -> bool:
+    """Whether something of that name is a shard, a tar or a folder."""
+    return bool(_SHARD(name))
+
+
 @dataclass
 class Found:
     """What is in a folder.

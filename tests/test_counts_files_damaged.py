@@ -71,14 +71,14 @@ def test_flipped_bits(tmp_path: Path, kind: Kind) -> None:
     data = make(tmp_path).read_bytes()
     good = read(data)
     refused = 0
-    for i in range(len(data)):
+    for i in range(0, len(data), 2):
         damaged = bytearray(data)
-        damaged[i] ^= 1 << (5 * i % 8)
+        damaged[i] ^= 1 << (i // 2 * 5 % 8)
         try:
             assert read(bytes(damaged)) == good
         except DataError:
             refused += 1
-    assert refused > len(data) // 3
+    assert refused > len(data) // 6
 
 
 @KINDS

@@ -143,6 +143,26 @@ def content(folder: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in named.items() if name.partition("/")[0] in SAME}
 
 
+def times(folder: Path) -> dict[str, dict[str, int]]:
+    """When the files of a run were written, by the folders that they are in; without logs."""
+    found: dict[str, dict[str, int]] = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and path.parent.name != "logs":
+            found.setdefault(path.parent.relative_to(folder).as_posix(), {})[path.name] = (
+                path.stat().st_mtime_ns
+            )
+    return found
+
+
+def flip_in_page(path: Path, column: str, group: int = 0) -> None:
+    """Change a bit of what a file of Parquet holds, where no footer says it."""
+    metadata = pq.read_metadata(path)
+    found = metadata.row_group(group).column(metadata.schema.names.index(column))
+    data = bytearray(path.read_bytes())
+    data[found.data_page_offset + found.total_compressed_size - 1] ^= 16
+    path.write_bytes(data)
+
+
 def events(folder: Path) -> list[dict[str, Any]]:
     """All that the logs of a run say, driver after driver."""
     logs = sorted((folder / "logs").iterdir(), key=lambda path: path.stat().st_mtime_ns)

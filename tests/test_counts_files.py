@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Callable
@@ -230,8 +229,10 @@ def test_encodings(tmp_path: Path, text_ids: bool) -> None:
     schema = pq.read_schema(file)
     text = pa.string()
     assert schema.field("image_id").type == (text if text_ids else pa.int64())
-    assert [field.nullable for field in schema] == [name not in {"image_id", "height", "width"} for name in COLUMNS]
-    assert schema.metadata.keys() == {b"tfdp_fast"}
+    assert [field.nullable for field in schema] == [
+        name not in {"image_id", "height", "width"} for name in COLUMNS
+    ]
+    assert schema.metadata.keys() == {b"tfdp_fast", b"tfdp_fast_sha256"}
 
 
 @pytest.mark.parametrize("rows", [1, 2, 4, 7, 100])
@@ -253,7 +254,9 @@ def test_row_groups_end_where_images_end(tmp_path: Path, monkeypatch: pytest.Mon
     blocks = opened(cut)
     assert [i for block in blocks for i in block.image_ids.tolist()] == ids
     [one] = opened(whole)
-    assert np.concatenate([np.diff(block.offsets) for block in blocks]).tolist() == np.diff(one.offsets).tolist()
+    assert (
+        np.concatenate([np.diff(block.offsets) for block in blocks]).tolist() == np.diff(one.offsets).tolist()
+    )
     for name in ("straight", "diagonal", "area2"):
         joined = np.concatenate([getattr(block.counts, name) for block in blocks])
         assert joined.tolist() == getattr(one.counts, name).tolist()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tfdp_fast._threads import map_in_order
 from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.counts_reading import CountsFile
+from tfdp_fast.distributed.images import ImagesFile, images_name
 from tfdp_fast.distributed.manifest import MANIFEST, Manifest, ShardState
 from tfdp_fast.distributed.shard_scoring import counts_name
 from tfdp_fast.distributed.shards import Shard
@@ -21,6 +23,9 @@ __all__ = ["Changed", "RunFolder"]
 
 _AT_ONCE = 16
 """Footers that are read at the same time: on an object store each of them is a request."""
+_ATTEMPTS = 10
+_BETWEEN = 0.05
+"""Seconds between two attempts to get the lock."""
 
 Changed: TypeAlias = Literal["raise", "rescore"]
 """What becomes of shards that are not what they were when they were planned."""
@@ -117,6 +122,35 @@ class RunFolder:
             return None
         return about if about.is_of(shard, self.manifest.options) else None
 
+    def discard_damaged(self, shards: Sequence[Shard]) -> None:
+        """Read the files of some shards to their ends, and remove those that cannot be read.
+
+        Only footers are read otherwise, so that a damaged page shows late; the next run makes them again.
+        """
+        for shard in shards:
+            for name, check in ((counts_name(shard), _check_counts), (images_name(shard.key), _check_images)):
+                if self.storage.exists(name):
+                    try:
+                        with self.storage.open(name) as file:
+                            check(file, name)
+                    except DataError:
+                        self.storage.delete(name)
+
+    def is_locked(self) -> bool | None:
+        """Is a driver at work? None where that is not known."""
+        if self.storage.local is None:
+            return None
+        try:
+            descriptor = os.open(self.storage.local / ".lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return None
+        try:
+            return not _try_to_lock(descriptor)
+        finally:
+            os.close(descriptor)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other drivers out, where the folder is on this machine; OutputError if one is at work."""
@@ -136,12 +170,31 @@ class RunFolder:
             os.close(descriptor)
 
 
+def _check_counts(file: Any, name: str) -> None:
+    for _ in CountsFile(file, name).blocks():
+        pass
+
+
+def _check_images(file: Any, name: str) -> None:
+    for _ in ImagesFile(file, name).batches():
+        pass
+
+
 def _lock(descriptor: int, location: str) -> None:
+    for _ in range(_ATTEMPTS):
+        if _try_to_lock(descriptor):
+            return
+        time.sleep(_BETWEEN)  # who looks whether a driver is at work has the lock for a moment
+    raise OutputError(f"{location}: another run is at work in this folder")
+
+
+def _try_to_lock(descriptor: int) -> bool:
     import fcntl
 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError(f"{location}: another run is at work in this folder") from None
+        return False
     except OSError:  # a file system without locks
-        return
+        return True
+    return True

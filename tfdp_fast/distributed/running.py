@@ -23,7 +23,7 @@ from tfdp_fast.distributed.stages import Stages, Watcher
 from tfdp_fast.distributed.storage import Storage, is_address
 from tfdp_fast.distributed.straddling import SHARED_FOLDERS, find_straddling
 from tfdp_fast.distributed.wanted import Wanted
-from tfdp_fast.errors import OptionError
+from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats.dataset import Difficult, OnError, Problem
 from tfdp_fast.formats.totals import totals_bytes
 from tfdp_fast.masks import Polygons
@@ -269,16 +269,22 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
     straddling = find_straddling(storage, manifest.shards, merger.shards, manifest.options)
     images, lost = stages.score_images(merger.run_totals(), straddling)
     if lost:
+        names = {name for name, _ in lost}
+        folder.discard_damaged([shard for shard in manifest.shards if shard.name in names])
         return replace(result, failed=[FailedShard(name, reason, stages.tries) for name, reason in lost])
     chosen = None
     if manifest.wanted.share is not None:
-        chosen = choose_images(
-            storage,
-            [shard.key for shard in manifest.shards],
-            [(shard.lowest, shard.highest) for shard in merger.shards],
-            manifest.wanted,
-            Numbers.of(images),
-        )
+        try:
+            chosen = choose_images(
+                storage,
+                [shard.key for shard in manifest.shards],
+                [(shard.lowest, shard.highest) for shard in merger.shards],
+                manifest.wanted,
+                Numbers.of(images),
+            )
+        except DataError:
+            folder.discard_damaged(manifest.shards)
+            raise
     else:
         for name in (KEEP, DROP):
             storage.delete(name)

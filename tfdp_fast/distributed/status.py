@@ -11,7 +11,7 @@ from tfdp_fast.distributed.folder import RunFolder
 from tfdp_fast.distributed.manifest import FailedShard
 from tfdp_fast.distributed.running import RESULT
 from tfdp_fast.distributed.storage import Storage
-from tfdp_fast.errors import DataError, OutputError
+from tfdp_fast.errors import DataError
 
 __all__ = ["RunStatus", "run_status"]
 
@@ -106,19 +106,9 @@ def run_status(folder: str | os.PathLike[str]) -> RunStatus:
         sum(about.images for about in abouts.values()),
         sum(about.annotations for about in abouts.values()),
         sum(about.instances for about in abouts.values()),
-        _running(there),
+        there.is_locked(),
         _result(storage),
     )
-
-
-def _running(folder: RunFolder) -> bool | None:
-    if folder.storage.local is None:
-        return None
-    try:
-        with folder.locked():
-            return False
-    except OutputError:
-        return True
 
 
 def _result(storage: Storage) -> dict[str, Any] | None:

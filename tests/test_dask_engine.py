@@ -15,9 +15,9 @@ import pytest
 pytest.importorskip("distributed")
 
 import distributed
+
 from dask_support import DaskCluster, dask_cluster
 from engine_support import Squares, refuse, run_script
-
 from tfdp_fast.distributed.dask_engine import DaskExecutor
 from tfdp_fast.distributed.engines import Engine, open_engine
 from tfdp_fast.errors import EngineError, OptionError
@@ -89,8 +89,7 @@ def test_dask_tries_again_by_itself_if_its_scheduler_says_so(tmp_path: Path) -> 
     assert sorted(int(outcome.task.key) for outcome in outcomes) == list(range(20))
     assert all(outcome.result == int(outcome.task.key) ** 2 for outcome in outcomes)
     assert not squares.lost()
-    begun = [name.partition("-")[0] for name in os.listdir(squares.folder / "begun")]
-    assert begun.count(str(killed[0])) == 2
+    assert squares.begun().count(str(killed[0])) == 2
 
 
 def test_calls_are_cancelled(cluster: DaskCluster) -> None:

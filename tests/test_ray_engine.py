@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 import time
@@ -15,9 +16,9 @@ pytest.importorskip("ray")
 pytest.importorskip("psutil")
 
 import ray
+
 from engine_support import Squares, refuse, run_script
 from ray_support import RayCluster, ray_cluster
-
 from tfdp_fast.distributed.engines import open_engine
 from tfdp_fast.distributed.ray_engine import RayExecutor
 from tfdp_fast.errors import EngineError, OptionError
@@ -53,15 +54,16 @@ def test_calls_and_their_errors(cluster: RayCluster) -> None:
         engine.executor.submit(divmod, 17, 5)
 
 
-def test_a_worker_is_killed(
-    cluster: RayCluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_worker_is_killed(cluster: RayCluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     squares, killed = Squares(tmp_path / "squares"), []
     with open_engine("ray", address=cluster.address) as engine:
         outcomes = squares.drive(
             engine.executor,
             engine.slots,
-            {8: lambda: killed.append(squares.kill_a_worker()), 16: lambda: killed.append(squares.kill_a_worker())},
+            {
+                8: lambda: killed.append(squares.kill_a_worker()),
+                16: lambda: killed.append(squares.kill_a_worker()),
+            },
         )
     squares.check(outcomes)
     assert [event.key for event in squares.lost()] == list(map(str, killed))
@@ -93,7 +95,7 @@ def test_calls_are_cancelled(cluster: RayCluster) -> None:
 
 
 def test_who_has_connected_keeps_the_connection(cluster: RayCluster) -> None:
-    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
+    ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     try:
         with open_engine("ray") as engine:
             assert engine.slots() == 2
@@ -119,8 +121,7 @@ def test_a_module_that_nodes_do_not_have(
     del sys.modules["only_here"]
     assert isinstance(error, EngineError)
     assert str(error) == (
-        "on a node: No module named 'only_here'; "
-        "install it there, or name it in a runtime_env"
+        "on a node: No module named 'only_here'; install it there, or name it in a runtime_env"
     )
 
 
@@ -165,9 +166,7 @@ with open_engine("ray", workers=1) as engine:
 def test_ray_is_started_here_and_says_nothing(tmp_path: Path) -> None:
     code, out, err = run_script(HERE, tmp_path)
     assert (code, err) == (0, "")
-    assert out == (
-        "1 [0, 1, 4, 9, 16]\nthe worker was lost: the worker process died, or was killed\n"
-    )
+    assert out == ("1 [0, 1, 4, 9, 16]\nthe worker was lost: the worker process died, or was killed\n")
 
 
 HEAD_LOST = """

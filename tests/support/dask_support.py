@@ -29,7 +29,15 @@ class DaskCluster:
         }
         self._logs: list[IO[bytes]] = []
         self.workers: list[subprocess.Popen[bytes]] = []
-        options = ("--port", "0", "--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0")
+        options = (
+            "--port",
+            "0",
+            "--host",
+            "127.0.0.1",
+            "--no-dashboard",
+            "--dashboard-address",
+            "127.0.0.1:0",
+        )
         self.scheduler = self._start("scheduler", *options)
         deadline = time.monotonic() + 60
         while not self._file.exists():

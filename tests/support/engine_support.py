@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import uuid
@@ -74,9 +75,7 @@ class Squares:
             if event.kind == "done" and done in pending:
                 pending.pop(done)()
 
-        tasks = [
-            Task(str(n), write_square, (str(self.folder), n, self.seconds)) for n in range(self.count)
-        ]
+        tasks = [Task(str(n), write_square, (str(self.folder), n, self.seconds)) for n in range(self.count)]
         outcomes = list(
             drive(tasks, executor, window=lambda: 2 * slots(), retries=retries, on_event=on_event)
         )
@@ -91,9 +90,13 @@ class Squares:
         assert written == {n: n**2 for n in range(self.count)}
         failures = Counter(event.key for event in self.events if event.kind in {"failed", "lost"})
         assert {o.task.key: o.tries - 1 for o in outcomes if o.tries > 1} == dict(failures)
-        begun = Counter(name.partition("-")[0] for name in os.listdir(self.folder / "begun"))
+        begun = Counter(self.begun())
         for outcome in outcomes:  # a try may have been lost before it began
             assert 1 <= begun[outcome.task.key] <= outcome.tries
+
+    def begun(self) -> list[str]:
+        """The task of each try that has begun."""
+        return [trace.name.partition("-")[0] for trace in (self.folder / "begun").iterdir()]
 
     def lost(self) -> list[Event]:
         return [event for event in self.events if event.kind == "lost"]
@@ -119,8 +122,6 @@ class Squares:
 
 def run_script(text: str, folder: Path, **variables: str) -> tuple[int, str, str]:
     """Run a script of its own, warnings as errors: exit code, standard output, standard error."""
-    import subprocess
-
     script = folder / "script.py"
     script.write_text(text)
     env = {**os.environ, **variables, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}

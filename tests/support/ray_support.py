@@ -49,9 +49,7 @@ class RayCluster:
 def ray_cluster(nodes: int = 2) -> Iterator[RayCluster]:
     """Start a cluster, and stop it."""
     with environment(PYTHONPATH=python_path(), RAY_USAGE_STATS_ENABLED="0"):
-        cluster = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
-        )
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
         it = RayCluster(cluster)
         for _ in range(nodes):

@@ -150,7 +150,7 @@ def _started(workers: int) -> Any:
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address="127.0.0.1:0",  # None would look for the usual port, and warn if it is taken
+                dashboard_address="127.0.0.1:0",  # None would warn if the usual port is taken
                 scheduler_kwargs={"dashboard": False},
                 silence_logs=logging.CRITICAL,
             )

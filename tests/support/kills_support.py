@@ -56,16 +56,15 @@ def write_corpus(
     shards: int = 24,
     images: int = 16,
     per_image: int = 8,
+    size: int = 8000,
     shared: bool = False,
-    seed: int = 5,
 ) -> Corpus:
     """Write COCO files that are small, and slow to measure: their polygons are as large as their images.
 
     With `shared`, each file has half of the annotations of its images, and the next file has the others.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    size = 8000
+    rng = np.random.default_rng(5)
     numbers = np.arange(shards * images)
     records: list[dict[str, Any]] = [
         # Lists of them are larger than all else in a run folder.

@@ -70,6 +70,13 @@ THEMES = [
         "there is to do. The rivals were given two documents; what they take for them counts for all.",
     ),
     Theme(
+        "test_tables",
+        "Tables with a row per instance",
+        "Parquet like COCO, drawn shapes as compressed counts, to boundary counts and the columns "
+        "of a data set. The least that there is to do is to read the columns and to run the kernel over the "
+        "masks. Below, `measure_table` on a table in memory against the way over pixels.",
+    ),
+    Theme(
         "test_run",
         "Data that outgrow memory",
         "`tfdp run` as a process, with a worker for each processor, until image scores and lists are "

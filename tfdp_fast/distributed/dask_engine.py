@@ -38,7 +38,8 @@ class DaskExecutor(RelayExecutor["Future[Any]"]):
     """Runs calls as tasks of `dask.distributed`.
 
     If a worker dies, the future of its task has a `WorkerLostError`. If the scheduler is lost, all futures
-    have an `EngineError`, and the executor is of no use any more.
+    have an `EngineError`, and the executor is of no use any more. A future can be cancelled until it is done,
+    but a call that has begun goes on to its end, unheard.
 
     Parameters
     ----------
@@ -123,9 +124,12 @@ class DaskExecutor(RelayExecutor["Future[Any]"]):
         if isinstance(error, CancelledError):
             # Nobody here has cancelled it, so that Dask has: its scheduler is gone.
             return EngineBrokenError("the scheduler of Dask is gone")
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ModuleNotFoundError):
+                return EngineError(one_line(f"on a worker of Dask: {cause}; install it there"))
+            cause = cause.__cause__
         said = (str(error).strip().splitlines() or [""])[0]
-        if isinstance(error, ModuleNotFoundError):
-            return EngineError(f"on a worker of Dask: {one_line(said)}; it has to be installed there")
         return EngineError(one_line(f"Dask: {type(error).__name__}: {said}"[:500]))
 
 
@@ -146,7 +150,8 @@ def _started(workers: int) -> Any:
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # None would warn if the usual port is taken
+                scheduler_kwargs={"dashboard": False},
                 silence_logs=logging.CRITICAL,
             )
     except Exception as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.distributed.counts_reading import CountsFile
 from tfdp_fast.distributed.counts_writing import CROWD
-from tfdp_fast.distributed.images import RunTotals
 from tfdp_fast.distributed.pieces import made_from, read_piece, write_pieces
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.distributed.straddling import (
@@ -27,10 +26,14 @@ from tfdp_fast.distributed.straddling import (
 from tfdp_fast.errors import DataError
 from tfdp_fast.tables import Ids
 
-__all__ = ["OwnedImages", "exchange_rows", "sum_chunk"]
+if TYPE_CHECKING:
+    from tfdp_fast.distributed.images import RunTotals
 
-_ABOUT_IMAGE = ["file_name", "height", "width"]
-_ROWS = ["image_id", *_ABOUT_IMAGE, "category_id", "straight", "diagonal", "area2", "flags"]
+__all__ = ["OwnedImages", "exchange_rows", "shared_digest", "sum_chunk"]
+
+_NAME = "file_name"
+_ROWS = ["image_id", _NAME, "height", "width", "category_id", "straight", "diagonal", "area2", "flags"]
+_OUTCOME = ["score", "annotation_count", "instance_count"]
 
 
 def exchange_rows(key: str, storage: Storage, digest: str) -> int:
@@ -70,9 +73,9 @@ def exchange_rows(key: str, storage: Storage, digest: str) -> int:
         for table in CountsFile(file, storage.path_of(source)).tables(_ROWS):
             position = pc.index_in(table["image_id"], value_set=images.ids)
             chunks.append(images.chunk[position.drop_null().to_numpy()])
-            names = table["file_name"].cast(pa.string())
-            table = table.set_column(_ROWS.index("file_name"), "file_name", names)
-            found.append(table.filter(position.is_valid()))
+            # As plain text: each piece would have the whole dictionary.
+            plain = table.set_column(_ROWS.index(_NAME), _NAME, table[_NAME].cast(pa.string()))
+            found.append(plain.filter(position.is_valid()))
     if not found:
         raise DataError(storage.path_of(source), None, "has changed while the run went on")
     return write_pieces(
@@ -106,7 +109,7 @@ def sum_chunk(chunk: int, storage: Storage, digest: str, totals: RunTotals) -> i
     OutputError
         If the file cannot be written.
     """
-    name, made = _scores_name(chunk), _made_from(digest, totals)
+    name, made = _scores_name(chunk), shared_digest(digest, totals)
     if made_from(storage, name) == made:
         return 0
     plan = _plan(storage, digest)
@@ -120,6 +123,11 @@ def sum_chunk(chunk: int, storage: Storage, digest: str, totals: RunTotals) -> i
             sums.add(rows, shard)
     of_run = max(number for number in keys) + 1
     return write_pieces(storage, name, made, of_run, _split(sums.table(), owners))
+
+
+def shared_digest(digest: str, totals: RunTotals) -> str:
+    """What the scores of shared images are made from: the digest of the `Straddling`, and the totals."""
+    return hashlib.sha256(f"{digest} {totals.digest}".encode()).hexdigest()
 
 
 class OwnedImages:
@@ -146,7 +154,7 @@ class OwnedImages:
         plan = _plan(storage, digest)
         number, _ = plan.shards[key]
         self._images: SharedImages = read_shared(storage, key)
-        made = _made_from(digest, totals)
+        made = shared_digest(digest, totals)
         found = [
             read_piece(storage, _scores_name(chunk), made, number)
             for chunk in np.unique(self._images.chunk[self._images.owned]).tolist()
@@ -181,9 +189,6 @@ class OwnedImages:
         return batch.filter(pa.array(owned | ~is_shared))
 
 
-_OUTCOME = ["score", "annotation_count", "instance_count"]
-
-
 class _Sums:
     """Exact sums over the rows of images, from whichever shard they come."""
 
@@ -199,6 +204,8 @@ class _Sums:
         self._instances = np.zeros(n, np.int64)
         self._sizes = np.full((n, 2), -1, np.int64)
         self._names = np.full(n, None, np.object_)
+        self._named_by = np.full(n, -1, np.int64)
+        self._shards: list[str] = []
 
     def add(self, rows: Any, shard: str) -> None:
         """Add rows of a shard; the owners' first."""
@@ -235,26 +242,28 @@ class _Sums:
         sizes = np.stack([rows["height"].to_numpy(), rows["width"].to_numpy()], axis=1).astype(np.int64)
         new = self._sizes[image, 0] < 0
         self._sizes[image[new]] = sizes[new]
-        names = rows["file_name"].to_numpy()
-        nameless = np.equal(self._names[image], None)
-        self._names[image[nameless]] = names[nameless]
+        # Where one shard has no name, there is nothing to compare.
+        names, named = rows[_NAME].to_numpy(), rows[_NAME].is_valid().to_numpy()
+        new = named & (self._named_by[image] < 0)
+        self._names[image[new]] = names[new]
+        self._named_by[image[new]] = len(self._shards)
+        self._shards.append(shard)
         other_size = (self._sizes[image] != sizes).any(axis=1)
-        other_name = np.not_equal(self._names[image], names) & np.not_equal(names, None)
-        for other, text in ((other_size, self._size_text), (other_name, self._name_text)):
-            if other.any():
-                row = int(other.argmax())
-                i = int(image[row])
-                here, there = text(sizes[row], names[row]), text(self._sizes[i], self._names[i])
-                reason = f"{here} here, and {there} in {self._owners[i]}: not the same image"
-                raise DataError(shard, f"image {self._ids[i].as_py()}", reason)
-
-    @staticmethod
-    def _size_text(size: NDArray[np.int64], _name: str | None) -> str:
-        return f"{size[0]}x{size[1]}"
-
-    @staticmethod
-    def _name_text(_size: NDArray[np.int64], name: str | None) -> str:
-        return repr(name)
+        other_name = named & (self._names[image] != names)
+        if other_size.any():
+            row = int(other_size.argmax())
+            i = image[row]
+            here, there = ("x".join(map(str, size.tolist())) for size in (sizes[row], self._sizes[i]))
+            before = self._owners[i]
+        elif other_name.any():
+            row = int(other_name.argmax())
+            i = image[row]
+            here, there = repr(names[row]), repr(self._names[i])
+            before = self._shards[self._named_by[i]]
+        else:
+            return
+        reason = f"{here} here, and {there} in {before}: not the same image"
+        raise DataError(shard, f"image {self._ids[i].as_py()}", reason)
 
 
 def _split(table: Any, numbers: NDArray[Any]) -> Iterator[tuple[int, Any]]:
@@ -279,10 +288,6 @@ def _plan(storage: Storage, digest: str) -> Straddling:
     if plan is None or plan.digest != digest:
         raise DataError(storage.path_of("shared"), None, "is not of the shards as they are now")
     return plan
-
-
-def _made_from(digest: str, totals: RunTotals) -> str:
-    return hashlib.sha256(f"{digest} {totals.digest}".encode()).hexdigest()
 
 
 def _rows_name(key: str) -> str:

@@ -87,7 +87,8 @@ class ImagesAbout:
     shard : dict
         `Shard.identity` of the shard.
     totals : str
-        `RunTotals.digest` of the totals that were used.
+        `RunTotals.digest` of the totals that were used; where images are shared with other shards, it is
+        `shared_digest`.
     images, annotated, scored : int
         How many images there are, how many have an annotation, and how many have a scored instance.
     version : str
@@ -113,7 +114,7 @@ class ImagesAbout:
             raise DataError(source, None, "is no file of image scores of a run") from error
 
 
-def score_images(key: str, storage: Storage, totals: RunTotals) -> ImagesAbout:
+def score_images(key: str, storage: Storage, totals: RunTotals, shared: str | None = None) -> ImagesAbout:
     """Score the images of a shard from its counts file, and write them.
 
     Columns: ``image_id`` (int64 or string), ``file_name`` (string, null where there is none), ``score``
@@ -128,30 +129,40 @@ def score_images(key: str, storage: Storage, totals: RunTotals) -> ImagesAbout:
         The run folder.
     totals : RunTotals
         Of all shards.
+    shared : str, optional
+        If the shard has images that others have as well, the digest of the `Straddling`. Their scores have
+        been summed; they are written where the shard is their owner.
 
     Raises
     ------
     DataError
-        If the counts file cannot be read.
+        If the counts file, or what has been summed, cannot be read.
     OutputError
         If the file cannot be written.
     """
     source = f"counts/{key}.parquet"
+    owned, digest = None, totals.digest
+    if shared is not None:
+        from tfdp_fast.distributed.exchanging import OwnedImages, shared_digest
+
+        owned, digest = OwnedImages(key, storage, shared, totals), shared_digest(shared, totals)
     with storage.open(source) as file, storage.create(images_name(key)) as output, ExitStack() as stack:
         counts = CountsFile(file, storage.path_of(source))
-        annotated = scored = 0
+        images = annotated = scored = 0
         writer = None
         for block in counts.blocks():
-            columns = _image_columns(block, totals)
-            annotated += int(np.count_nonzero(columns["annotation_count"]))
-            scored += int(np.count_nonzero(columns["instance_count"]))
-            batch = pa.RecordBatch.from_pydict(columns)
+            batch = pa.RecordBatch.from_pydict(_image_columns(block, totals))
+            if owned is not None:
+                batch = owned.applied(batch)
+            images += batch.num_rows
+            annotated += int(np.count_nonzero(batch["annotation_count"]))
+            scored += int(np.count_nonzero(batch["instance_count"]))
             writer = writer or stack.enter_context(_writer(output, batch.schema))
             writer.write_batch(batch, row_group_size=1 << 40)
         if writer is None:
             schema = pa.schema([("image_id", pa.int64()), *_SCHEMA])
             writer = stack.enter_context(_writer(output, schema))
-        about = ImagesAbout(counts.about.shard, totals.digest, counts.about.images, annotated, scored)
+        about = ImagesAbout(counts.about.shard, digest, images, annotated, scored)
         text = json.dumps({"file": _NAME, "format_version": _FORMAT, **asdict(about)})
         writer.add_key_value_metadata(footer_metadata(text))
     return about

@@ -170,7 +170,11 @@ def matches(pattern: str) -> list[tuple[str, Entry]]:
     names = path.split("/")
     first = next(i for i, name in enumerate(names) if _WILD.search(name))
     folder = "/".join(names[:first]) or ("/" if path.startswith("/") else "")
-    found = list(_matches(f"{root}{folder}{query}", names[first:]))
+    start = f"{root}{folder}{query}"
+    above = look(start)
+    if above is None or not above.is_dir():
+        return []
+    found = list(_matches(start, names[first:]))
     return sorted(found, key=lambda match: parted(match[0])[1])
 
 

@@ -1,7 +1,7 @@
-"""Files of many pieces, each of them a table, of which a reader wants one: what one task has for each other.
+"""Files of many pieces, each of them a table, of which a reader wants one: what a task has for others.
 
-A file begins with its index, so that a piece is found and read by two small reads, however many there are. Each
-piece is a stream of Arrow's IPC format; one that is empty takes no room.
+A file begins with its index, so that a piece is found and read by two small reads, however many there are.
+Each piece is a stream of Arrow's IPC format; one that is empty takes no room.
 """
 
 from __future__ import annotations

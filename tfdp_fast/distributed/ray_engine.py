@@ -48,7 +48,7 @@ class RayExecutor(RelayExecutor["ray.ObjectRef[Any]"]):
 
     If a worker or a node dies, or Ray ends a task for want of memory, its future has a `WorkerLostError`. If
     the head of the cluster is lost, all futures have an `EngineError`, and the executor is of no use any
-    more. A future can be cancelled until it is done.
+    more. A future can be cancelled until it is done; if its call has begun, that ends the worker process.
 
     Ray prints nothing here. If Ray is initialised already, that is used, and left as it is in the end.
 
@@ -116,6 +116,8 @@ class RayExecutor(RelayExecutor["ray.ObjectRef[Any]"]):
                 **(options or {}),
             }
         )
+        self._done = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="tfdp-ray-watch", daemon=True)
         try:
             self._slots = self._count()
             if not _by_client():
@@ -124,8 +126,7 @@ class RayExecutor(RelayExecutor["ray.ObjectRef[Any]"]):
         except BaseException:
             self._close()
             raise
-        self._done = threading.Event()
-        threading.Thread(target=self._watch, name="tfdp-ray-watch", daemon=True).start()
+        self._watcher.start()
 
     def slots(self) -> int:
         """How many calls can run at once, as of a moment ago: the CPUs of all nodes, over `num_cpus`."""
@@ -142,12 +143,14 @@ class RayExecutor(RelayExecutor["ray.ObjectRef[Any]"]):
 
     def _stop(self, handle: ray.ObjectRef[Any]) -> None:
         if self._broken is None:
-            ray.cancel(handle)
+            ray.cancel(handle, force=True)  # else it would wait for what does not listen, such as a slow read
 
     def _close(self) -> None:
-        if hasattr(self, "_done"):
-            self._done.set()
-        if self._mine:
+        self._done.set()
+        if self._watcher.ident is not None and self._watcher is not threading.current_thread():
+            self._watcher.join()  # Ray must not be asked while it is being shut down
+        # Without its head, Ray would wait in there until it ends the process.
+        if self._mine and self._broken is None:
             _disconnect()
 
     def _in_our_words(self, error: BaseException) -> BaseException:
@@ -165,10 +168,8 @@ class RayExecutor(RelayExecutor["ray.ObjectRef[Any]"]):
             return EngineError("Ray cancelled the task")
         if isinstance(error, known.RayTaskError):
             error = error.cause
-        if isinstance(error, ModuleNotFoundError):
-            return EngineError(
-                f"on a node: {_said(error)}; it has to be installed there, or in a runtime_env"
-            )
+        if missing := re.search(r"No module named '[^']+'", str(error)):
+            return EngineError(f"on a node: {missing[0]}; install it there, or name it in a runtime_env")
         return EngineError(f"Ray: {_said(error)}")
 
     def _watch(self) -> None:
@@ -191,11 +192,12 @@ class RayExecutor(RelayExecutor["ray.ObjectRef[Any]"]):
 def _connect(address: str | None, workers: int) -> None:
     """Connect, or start Ray here, with nothing on the terminal."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address is not None and (found := re.fullmatch(r"(?:ray://)?(\[.+\]|[^:/]+):(\d+)", address)):
+    there = _of_this_node() if address == "auto" else address or ""
+    if found := re.fullmatch(r"(?:ray://)?(\[.+\]|[^:/]+):(\d+)", there):
         host, port = found[1].strip("[]"), int(found[2])
         # Ray itself would try for minutes.
         if not _answers(host, port):
-            raise EngineError(f"no Ray answers at {address}")
+            raise EngineError(f"no Ray answers at {there}")
     try:
         if address is None:
             with environment(PYTHONPATH=python_path(), RAY_USAGE_STATS_ENABLED="0"):
@@ -208,6 +210,16 @@ def _connect(address: str | None, workers: int) -> None:
         doing = "be started" if address is None else f"be reached at {address}"
         raise EngineError(f"Ray cannot {doing}: {_said(error)}") from error
     _let_talk(False)
+
+
+def _of_this_node() -> str:
+    """The address that "auto" stands for; it may be that of a cluster of long ago."""
+    try:
+        from ray._private.services import get_ray_address_from_environment
+
+        return str(get_ray_address_from_environment("auto", None))
+    except Exception:  # there is none, which Ray says well, or it has other names for this
+        return "auto"
 
 
 def _disconnect() -> None:

@@ -22,6 +22,7 @@ from tfdp_fast.distributed.selecting import DROP, KEEP, Chosen, Numbers, choose_
 from tfdp_fast.distributed.shards import MeasuringOptions
 from tfdp_fast.distributed.stages import Stages, Watcher
 from tfdp_fast.distributed.storage import Storage, is_address
+from tfdp_fast.distributed.straddling import SHARED_FOLDERS, find_straddling
 from tfdp_fast.distributed.wanted import Wanted
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats.dataset import Difficult, OnError, Problem
@@ -219,7 +220,7 @@ def run(
     else:
         there.adopt(planned, changed)
     with there.locked():
-        storage.sweep("", "counts", "images")
+        storage.sweep("", "counts", "images", *SHARED_FOLDERS)
         with Stages(there, engine, workers, address, retries, watcher or Watcher()) as stages:
             result = replace(_carried_out(there, stages), seconds=time.perf_counter() - begun)
             if not result.failed:
@@ -267,7 +268,8 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
         return result
     merger = _merged(folder)
     storage.write_bytes(TOTALS, totals_bytes(merger.totals))
-    images, lost = stages.score_images(merger.run_totals())
+    straddling = find_straddling(storage, manifest.shards, merger.shards, manifest.options)
+    images, lost = stages.score_images(merger.run_totals(), straddling)
     if lost:
         names = {name for name, _ in lost}
         folder.discard_damaged([shard for shard in manifest.shards if shard.name in names])
@@ -290,7 +292,7 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
             storage.delete(name)
     return replace(
         result,
-        images=merger.images,
+        images=merger.images - straddling.repeats,
         annotations=merger.annotations,
         instances=merger.instances,
         degenerate=merger.degenerate,

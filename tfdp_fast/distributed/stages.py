@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.driving import drive
 from tfdp_fast.distributed.engines import Engine, open_engine
+from tfdp_fast.distributed.exchanging import exchange_rows, shared_digest, sum_chunk
 from tfdp_fast.distributed.folder import RunFolder
 from tfdp_fast.distributed.images import ImagesAbout, ImagesFile, RunTotals, images_name, score_images
 from tfdp_fast.distributed.journal import Journal
@@ -18,6 +19,7 @@ from tfdp_fast.distributed.manifest import ShardState
 from tfdp_fast.distributed.progress import RunProgress
 from tfdp_fast.distributed.shard_scoring import ShardScored, score_shard
 from tfdp_fast.distributed.shards import Shard
+from tfdp_fast.distributed.straddling import Straddling
 from tfdp_fast.distributed.tasks import Event, Outcome, Task
 from tfdp_fast.errors import DataError
 
@@ -39,7 +41,7 @@ class Watcher:
     """Is told how a run goes on; this one does nothing of it."""
 
     def begun(self, stage: str, earlier: RunProgress, slots: Callable[[], int]) -> None:
-        """A stage, ``"shards"`` or ``"images"``, begins.
+        """A stage begins: ``"shards"``, then ``"rows"`` and ``"sums"`` of shared images, then ``"images"``.
 
         Parameters
         ----------
@@ -143,8 +145,17 @@ class Stages:
         ]
         return len(missing) - len(failed), failed
 
-    def score_images(self, totals: RunTotals) -> tuple[list[ImagesAbout], list[tuple[str, str]]]:
+    def score_images(
+        self, totals: RunTotals, straddling: Straddling
+    ) -> tuple[list[ImagesAbout], list[tuple[str, str]]]:
         """Pass 2: score the images of the shards where that has not been done with these totals.
+
+        Parameters
+        ----------
+        totals : RunTotals
+            Of all shards.
+        straddling : Straddling
+            The images that several shards have.
 
         Returns
         -------
@@ -158,12 +169,17 @@ class Stages:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = dict(
                 zip(
-                    shards, pool.map(lambda shard: self._images_of(shard, totals, there), shards), strict=True
+                    shards,
+                    pool.map(lambda shard: self._images_of(shard, totals, straddling, there), shards),
+                    strict=True,
                 )
             )
         missing = {shard.key: shard for shard, about in found.items() if about is None}
+        if missing.keys() & straddling.shards.keys() and (failed := self._sum_shared(totals, straddling)):
+            return [], failed
         failed = []
-        tasks = [Task(key, score_images, (key, storage, totals)) for key in missing]
+        of_shared = dict.fromkeys(straddling.shards, straddling.digest)
+        tasks = [Task(key, score_images, (key, storage, totals, of_shared.get(key))) for key in missing]
         earlier = _progress(len(shards) - len(missing), len(shards))
         with closing(self._driven("images", tasks, earlier)) as outcomes:
             for outcome in outcomes:
@@ -174,7 +190,28 @@ class Stages:
                     found[shard] = outcome.result
         return [about for about in found.values() if about is not None], failed
 
-    def _images_of(self, shard: Shard, totals: RunTotals, there: dict[str, int]) -> ImagesAbout | None:
+    def _sum_shared(self, totals: RunTotals, straddling: Straddling) -> list[tuple[str, str]]:
+        """Score the images that several shards have; what could not be done, and why."""
+        storage, digest = self._folder.storage, straddling.digest
+        rows = [Task(key, exchange_rows, (key, storage, digest)) for key in straddling.shards]
+        chunks = [
+            Task(f"chunk {chunk}", sum_chunk, (chunk, storage, digest, totals))
+            for chunk in range(straddling.chunks)
+        ]
+        for stage, tasks in (("rows", rows), ("sums", chunks)):
+            failed = [
+                (straddling.shards[key][1] if key in straddling.shards else key, outcome.error)
+                for outcome in self._driven(stage, tasks, _progress(0, len(tasks)))
+                for key in [outcome.task.key]
+                if outcome.error is not None
+            ]
+            if failed:
+                return failed
+        return []
+
+    def _images_of(
+        self, shard: Shard, totals: RunTotals, straddling: Straddling, there: dict[str, int]
+    ) -> ImagesAbout | None:
         """What the file of image scores of a shard says, if it is there and made with these totals."""
         name = images_name(shard.key)
         if name.rpartition("/")[2] not in there:
@@ -184,7 +221,10 @@ class Stages:
                 about = ImagesFile(file, name).about
         except DataError:
             return None
-        return about if (about.totals, about.shard) == (totals.digest, shard.identity) else None
+        digest = totals.digest
+        if shard.key in straddling.shards:
+            digest = shared_digest(straddling.digest, totals)
+        return about if (about.totals, about.shard) == (digest, shard.identity) else None
 
     def _driven(
         self, stage: str, tasks: Sequence[Task[R]], earlier: RunProgress

@@ -1,16 +1,18 @@
 """Images whose rows are in several shards: which they are, and who does what about them.
 
-An image belongs to the shard where it comes first: its owner. Its score is a sum over all of its rows, rounded
-once, so somebody has to see all of them. Shared images are cut into chunks, by id, and for each chunk one task
-adds up the rows that all shards have for it:
+An image belongs to the shard where it comes first: its owner. Its score is a sum over all of its rows,
+rounded once, so somebody has to see all of them. Shared images are cut into chunks, by id, and for each chunk
+one task adds up the rows that all shards have of it:
 
 1. `find_straddling` finds shared images by merging ids, and writes who has which (the driver);
 2. `exchange_rows` writes the rows of the shared images of a shard, a piece for each chunk (a task a shard);
-3. `sum_chunk` adds up the rows of a chunk, and writes what comes out, a piece for each owner (a task a chunk);
+3. `sum_chunk` adds up the rows of a chunk, and writes what comes out, a piece for each owner (a task a
+   chunk);
 4. `OwnedImages` puts these sums in their places, when the images of a shard are scored.
 
-Nothing holds more than a chunk's images, one shard's rows or the memory for merging, however many of the images
-are shared. All of it is kept in the folder ``shared`` of the run, and is made anew only if shards change.
+Nothing holds more than the images of a chunk, the rows of a shard or the memory for merging, however many
+images are shared. All of it is kept in the folder ``shared`` of the run, and is made anew only if shards
+change.
 """
 
 from __future__ import annotations
@@ -27,18 +29,30 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tfdp_fast._output import PathLike
-from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.counts_reading import CountsFile
 from tfdp_fast.distributed.merging import MEMORY, IdRun, shared
+from tfdp_fast.distributed.merging_shards import ShardBounds
+from tfdp_fast.distributed.shards import MeasuringOptions, Shard
 from tfdp_fast.distributed.spilling import Spill
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError
 from tfdp_fast.formats._arrow_tables import arrow_errors
 from tfdp_fast.tables import Ids
 
-__all__ = ["SharedImages", "Straddling", "find_straddling", "read_chunk", "read_shared", "read_straddling"]
+__all__ = [
+    "SHARED_FOLDERS",
+    "SharedImages",
+    "Straddling",
+    "find_straddling",
+    "read_chunk",
+    "read_shared",
+    "read_straddling",
+]
 
 PLAN = "shared/plan.json"
+SHARED_FOLDERS = ("shared", "shared/shards", "shared/chunks", "shared/rows", "shared/scores")
+"""Of the run folder."""
+
 CHUNK = 1 << 16
 """Images of a chunk: their exact sums take 35 MB."""
 
@@ -94,7 +108,9 @@ class SharedImages:
 
 def find_straddling(
     storage: Storage,
-    shards: Sequence[tuple[str, CountsAbout]],
+    shards: Sequence[Shard],
+    bounds: Sequence[ShardBounds],
+    options: MeasuringOptions,
     *,
     memory: int = MEMORY,
     folder: PathLike | None = None,
@@ -107,8 +123,12 @@ def find_straddling(
     ----------
     storage : Storage
         The run folder, with all counts files.
-    shards : sequence of (str, CountsAbout)
-        Keys of the shards and what their footers say, in data-set order.
+    shards : sequence of Shard
+        In data-set order.
+    bounds : sequence of ShardBounds
+        Theirs.
+    options : MeasuringOptions
+        How they were measured.
     memory, folder
         See `tfdp_fast.distributed.merging.merged`.
 
@@ -119,28 +139,29 @@ def find_straddling(
     Raises
     ------
     DataError
-        If an image is in several shards whose format does not let it go on in another one; if a counts file
-        cannot be read.
+        If an image is in several shards, and one is of a format in which an image is in one place; if a
+        counts file cannot be read.
     OutputError
         If a file cannot be written.
     """
-    digest = _digest_of([about for _, about in shards])
+    identities = [shard.identity for shard in shards]
+    text = json.dumps([CHUNK, options.sha256, identities], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
     before = read_straddling(storage)
     if before is not None and before.digest == digest:
         return before
     runs = [
-        IdRun(number, about.lowest, about.highest, about.images, _reader(storage, key))
-        for number, (key, about) in enumerate(shards)
-        if about.lowest is not None and about.highest is not None
+        IdRun(number, of.lowest, of.highest, of.images, _reader(storage, shard.key))
+        for number, (shard, of) in enumerate(zip(shards, bounds, strict=True))
+        if of.lowest is not None and of.highest is not None
     ]
     with Spill(folder) as spill:
-        lists = _Lists(storage, shards, spill)
+        lists = _Lists(storage, [shard.key for shard in shards], bounds, spill)
         for ids, of in shared(runs, memory=memory, folder=folder):
             lists.add(ids, of)
         found = lists.finish(digest)
-    if found.images or before is not None:
-        text = json.dumps({"file": _NAME, "format_version": _FORMAT, **asdict(found)})
-        storage.write_bytes(PLAN, text.encode())
+    text = json.dumps({"file": _NAME, "format_version": _FORMAT, **asdict(found)})
+    storage.write_bytes(PLAN, text.encode())
     return found
 
 
@@ -191,21 +212,24 @@ def read_chunk(storage: Storage, chunk: int) -> tuple[Any, NDArray[np.int32], li
 class _Lists:
     """Takes in shared images in the order of their ids; writes them by chunks, then by shards."""
 
-    def __init__(self, storage: Storage, shards: Sequence[tuple[str, CountsAbout]], spill: Spill) -> None:
+    def __init__(
+        self, storage: Storage, keys: Sequence[str], bounds: Sequence[ShardBounds], spill: Spill
+    ) -> None:
         self._storage = storage
-        self._shards = shards
+        self._keys = keys
+        self._names = [of.name for of in bounds]
         self._spill = spill
-        self._continues = np.array([about.continues for _, about in shards], np.bool_)
+        self._continues = np.array([of.continues for of in bounds], np.bool_)
         self._waiting: list[tuple[Ids, NDArray[np.int64]]] = []
         self._images_waiting = 0
         self._images = self._repeats = 0
-        # Of each chunk: the type of the ids, where they begin in the file, and where those of each shard begin.
+        # Of each chunk: the type of its ids, where they begin in the file, and where among them a shard's do.
         self._segments: list[tuple[np.dtype[Any], int, NDArray[np.int32]]] = []
 
     def add(self, ids: Ids, shards: NDArray[np.int64]) -> None:
         """Take in images, each as often as there are shards that have it."""
         first = _starts(ids)
-        self._check(ids, shards, first)
+        self._check(ids, shards)
         self._waiting.append((ids, shards))
         self._images_waiting += int(np.count_nonzero(first))
         if self._images_waiting < CHUNK:
@@ -226,23 +250,21 @@ class _Lists:
         if self._images_waiting:
             self._write_chunk(*self._all_waiting())
         having = {}
-        bounds = np.array([offsets for _, _, offsets in self._segments]).reshape(-1, len(self._shards) + 1)
+        bounds = np.array([offsets for _, _, offsets in self._segments]).reshape(-1, len(self._keys) + 1)
         for number in np.flatnonzero((bounds[:, 1:] > bounds[:, :-1]).any(axis=0)).tolist():
-            key, about = self._shards[number]
-            table = pa.concat_tables(self._of_shard(number, bounds), promote_options="none")
-            _write(self._storage, _shard_name(key), table)
-            having[key] = (number, str(about.shard["name"]))
+            table = pa.concat_tables(self._of_shard(number, bounds))
+            _write(self._storage, _shard_name(self._keys[number]), table)
+            having[self._keys[number]] = (number, self._names[number])
         return Straddling(digest, self._images, self._repeats, len(self._segments), having)
 
-    def _check(self, ids: Ids, shards: NDArray[np.int64], first: NDArray[np.bool_]) -> None:
+    def _check(self, ids: Ids, shards: NDArray[np.int64]) -> None:
         """Raise DataError if an image is in a shard that can share none."""
         alone = ~self._continues[shards]
         if not alone.any():
             return
         image_id = ids[int(alone.argmax())]
-        owner, other = shards[ids == image_id][:2].tolist()
-        names = [str(self._shards[number][1].shard["name"]) for number in (owner, other)]
-        raise DataError(names[1], f"image {image_id}", f"is in {names[0]} as well")
+        owner, other = (self._names[number] for number in shards[ids == image_id][:2].tolist())
+        raise DataError(other, f"image {image_id}", f"is in {owner} as well")
 
     def _all_waiting(self) -> tuple[Ids, NDArray[np.int64]]:
         ids, shards = zip(*self._waiting, strict=True)
@@ -257,7 +279,7 @@ class _Lists:
             self._storage, _chunk_name(chunk), table.replace_schema_metadata({_SHARDS: json.dumps(having)})
         )
         order = np.argsort(shards, kind="stable")
-        counts = np.bincount(shards, minlength=len(self._shards))
+        counts = np.bincount(shards, minlength=len(self._keys))
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         by_shard = np.ascontiguousarray(ids[order])
         begin = self._spill.append(by_shard)
@@ -275,11 +297,6 @@ class _Lists:
             owned = self._spill.read(np.dtype(np.bool_), owned_at + begin, n)
             chunks = np.full(n, chunk, np.int32)
             yield pa.table({"image_id": _arrow(ids), "chunk": chunks, "owned": pa.array(owned)})
-
-
-def _digest_of(abouts: Sequence[CountsAbout]) -> str:
-    identities = [[about.shard, about.options_sha256] for about in abouts]
-    return hashlib.sha256(json.dumps([CHUNK, identities], sort_keys=True).encode()).hexdigest()
 
 
 def _reader(storage: Storage, key: str) -> Callable[[], Ids]:

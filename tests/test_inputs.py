@@ -173,6 +173,7 @@ def test_wildcards_are_those_of_the_library(paths: list[list[str]], pattern: lis
         )
         found = {path.rstrip("/") for path in expected}
         if "**" in pattern:
+            found = {path for path in expected if not path.endswith("/")}  # "a/", where "a" may be a file
             found = {path for path in found if os.path.isfile(path)}  # noqa: PTH113
         assert [path for path, _ in matches(f"{made}/{wild}")] == sorted(found)
         put(memory, folder, "far")

@@ -94,6 +94,15 @@ def test_without_a_source(run: Run) -> None:
     before = times(run.folder)
     assert_is_one_pass(run.folder, distributed.run(None, run.folder, **ENGINE), run.scores, rate=0.5)
     assert_is_one_pass(run.folder, distributed.run(None, run.folder, k=2, **ENGINE), run.scores, k=2)
+    for choice in (
+        {"keep": 0.4, "of": "all", "order": "lowest"},
+        {"rate": 0.3, "of": "annotated", "strategy": "random", "seed": 3},
+        {"k": 2},
+    ):
+        run.go(**choice)
+        (run.folder / "keep.txt").unlink()
+        result = distributed.run(None, run.folder, **ENGINE)
+        assert_is_one_pass(run.folder, result, run.scores, **choice)
     run.file("counts", 1).unlink()
     result = distributed.run(None, run.folder, **ENGINE)
     assert_is_one_pass(run.folder, result, run.scores, k=2)

@@ -107,7 +107,8 @@ def test_a_worker_that_dies_between_two_tasks_is_replaced() -> None:
     with WorkerProcesses(1) as executor:
         first = executor.submit(support.pid).result()
         os.kill(first, signal.SIGKILL)
-        support.wait_until(lambda: not support.runs(first))
+        # With all its threads: until then nobody can know.
+        support.wait_until(lambda: os.waitid(os.P_PID, first, os.WEXITED | os.WNOHANG | os.WNOWAIT))
         assert executor.submit(support.pid).result() != first
 
 

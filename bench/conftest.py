@@ -17,23 +17,32 @@ import pytest
 from bench_data import REAL, REAL_FILES, real_file
 from c_loops import compiler_version
 from coco_like import CocoFiles
+from instance_tables import Tables, TableSets, write_tables
 from tfdp_fast.timing.coco_like import CocoFile, write_coco_like
 from tfdp_fast.timing.coco_statistics import IMAGES
 
 SEED = 0
+RUN_INSTANCES = 20_000_000
 PACKAGES = [
     *["tfdp-fast", "numpy", "numba", "llvmlite", "msgspec"],
     *["opencv-python-headless", "pycocotools", "faster-coco-eval", "hotcoco", "rlemasklib"],
+    *["pyarrow", "duckdb", "polars", "ray"],
 ]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the size of the file that stands for COCO train2017."""
+    """Add the size of the file that stands for COCO train2017, and that of the data that outgrow memory."""
     parser.addoption(
         "--coco-images",
         type=int,
         default=IMAGES // 10,
         help=f"images of the large generated file (COCO train2017: {IMAGES}; default: a tenth)",
+    )
+    parser.addoption(
+        "--run-instances",
+        type=int,
+        default=RUN_INSTANCES // 10,
+        help=f"instances of the largest generated tables (default: a tenth of {RUN_INSTANCES:,})",
     )
 
 
@@ -57,6 +66,26 @@ def coco_files() -> Iterator[CocoFiles]:
         @cache
         def make(images: int) -> CocoFile:
             return write_coco_like(Path(folder) / f"coco_like_{images}.json", images, SEED, REAL)
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def run_instances(request: pytest.FixtureRequest) -> int:
+    """How many instances the largest tables have."""
+    instances: int = request.config.getoption("--run-instances")
+    return instances
+
+
+@pytest.fixture(scope="session")
+def table_sets() -> Iterator[TableSets]:
+    """Tables of instances, by how many they have, and how many a file has; each is made once."""
+    with tempfile.TemporaryDirectory(prefix="tfdp-bench-") as folder:
+
+        @cache
+        def make(instances: int, per_file: int) -> Tables:
+            output = Path(folder) / f"{instances}-{per_file}"
+            return write_tables(output, instances, per_file, SEED, processes=os.cpu_count() or 1)
 
         yield make
 

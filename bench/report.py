@@ -70,6 +70,22 @@ THEMES = [
         "there is to do. The rivals were given two documents; what they take for them counts for all.",
     ),
     Theme(
+        "test_tables",
+        "Tables with a row per instance",
+        "Parquet like COCO, drawn shapes as compressed counts, to boundary counts and the columns "
+        "of a data set. The least that there is to do is to read the columns and to run the kernel over the "
+        "masks. Below, `measure_table` on a table in memory against the way over pixels.",
+    ),
+    Theme(
+        "test_run",
+        "Data that outgrow memory",
+        "`tfdp run` as a process, with a worker for each processor, until image scores and lists are "
+        "written: over Parquet files of compressed RLE, a row for each instance, in the likeness of COCO, "
+        "and over shards like SA-1B's. Image scores and subset are those of one pass in memory, bit for "
+        "bit. The way over pixels was given 1,000 masks; what it takes for them counts for all. What "
+        "processes share counts once in their memory. See [scale.md](scale.md).",
+    ),
+    Theme(
         "test_paper",
         "What the paper times",
         "The way of the paper's authors, step by step, against ours; one thread each, without starting up. "

@@ -15,13 +15,24 @@ import pyarrow.parquet as pq
 import pytest
 
 import tfdp_fast as tfdp
-from arrow_support import BY_IMAGE, LAYOUTS, PLACES, instances, lists_of_structs, write_parquet, write_stream
+from arrow_support import (
+    BY_IMAGE,
+    LAYOUTS,
+    MASKS,
+    NOTHING,
+    PLACES,
+    RLE,
+    RUN_MASK,
+    TRIANGLE,
+    instances,
+    lists_of_structs,
+    write_parquet,
+    write_stream,
+)
 from record_support import REAL, Coco, assert_same, coco_named, made_coco, scores_of, with_rle
 from tfdp_fast.errors import DataError, MissingExtraError
 from tfdp_fast.formats import _arrow_dataset
 from tfdp_fast.formats.dataset import Progress
-
-TRIANGLE = [1.0, 1.0, 8.0, 1.0, 8.0, 8.0]
 
 
 def expected_of(coco: Coco, layout: str) -> tfdp.Scores:
@@ -98,35 +109,6 @@ def test_rows_of_an_image_need_not_be_adjacent(monkeypatch: pytest.MonkeyPatch, 
 
 # --- columns of masks ---------------------------------------------------------------------------------------
 
-RLE = tfdp.to_rle([[TRIANGLE]], size=(10, 10))[0]
-RUNS = [11, 1, 9, 2, 8, 3, 7, 4, 6, 5, 5, 6, 4, 7, 22]
-RUN_MASK: dict[str, Any] = {"size": [10, 10], "counts": RUNS}
-
-MASKS: dict[str, Any] = {
-    "polygons": pa.array([[TRIANGLE]]),
-    "polygons of float32": pa.array([[TRIANGLE]], pa.list_(pa.list_(pa.float32()))),
-    "polygons of whole numbers": pa.array([[list(map(int, TRIANGLE))]]),
-    "large lists": pa.array([[TRIANGLE]], pa.large_list(pa.large_list(pa.float64()))),
-    "lists of a fixed size": pa.array([[TRIANGLE]], pa.list_(pa.list_(pa.float64(), 6), 1)),
-    "struct": pa.array([RLE]),
-    "struct of bytes": pa.array([{**RLE, "counts": RLE["counts"].encode()}]),
-    "struct without a size": pa.array([{"counts": RLE["counts"]}]),
-    "struct of run lengths": pa.array([RUN_MASK]),
-    "run lengths without a size": pa.array([{"counts": RUNS}]),
-    "counts": pa.array([RLE["counts"]]),
-    "bytes": pa.array([RLE["counts"].encode()]),
-    "large text": pa.array([RLE["counts"]], pa.large_string()),
-    "dictionary": pa.array([RLE["counts"]]).dictionary_encode(),
-    "bytes of a fixed size": pa.array([RLE["counts"].encode()], pa.binary(len(RLE["counts"]))),
-    "JSON of an RLE": pa.array([json.dumps(RLE)]),
-    "JSON of polygons": pa.array([f" {json.dumps([TRIANGLE])} "]),
-    "JSON of run lengths": pa.array([json.dumps(RUN_MASK)]),
-}
-if hasattr(pa, "string_view"):
-    MASKS["text view"] = pa.array([RLE["counts"]], pa.string_view())
-if hasattr(pa, "list_view"):
-    MASKS["list view"] = pa.array([[TRIANGLE]], pa.list_view(pa.list_view(pa.float64())))
-
 
 @pytest.mark.parametrize("kind", MASKS)
 def test_columns_of_masks(kind: str) -> None:
@@ -150,19 +132,6 @@ def test_polygons_become_masks_as_is_asked() -> None:
         areas[polygons] = found.area2.tolist()
         assert areas[polygons] == tfdp.measure([[TRIANGLE]], (10, 10), polygons=polygons).area2.tolist()
     assert areas["coco"] != areas["opencv"]
-
-
-NOTHING: dict[str, Any] = {
-    "null": pa.array([None], pa.string()),
-    "nothing but null": pa.array([None], pa.null()),
-    "null polygons": pa.array([None], pa.list_(pa.list_(pa.float64()))),
-    "no polygon": pa.array([[]], pa.list_(pa.list_(pa.float64()))),
-    "no polygon at all": pa.array([[]], pa.list_(pa.null())),
-    "null struct": pa.array([None], MASKS["struct"].type),
-    "struct of nulls": pa.array([{"size": None, "counts": None}], MASKS["struct"].type),
-    "JSON null": pa.array(["null"]),
-    "JSON of nothing": pa.array(["[]"]),
-}
 
 
 @pytest.mark.parametrize("kind", NOTHING)

@@ -67,6 +67,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "trace_rle": RLE,
     "trace_polygons": POLYGONS,
     "encode_rle": RLE,
+    "measure_rle": RLE,
     "encode_polygons": POLYGONS,
 }
 
@@ -254,7 +255,7 @@ def test_the_core_measures() -> None:
 
 # --- wrong arrays -------------------------------------------------------------------------------------------
 
-RLE_FUNCTIONS = ["trace_rle", "encode_rle"]
+RLE_FUNCTIONS = ["trace_rle", "encode_rle", "measure_rle"]
 POLYGON_FUNCTIONS = ["trace_polygons", "encode_polygons"]
 ARRAYS = [
     (function, argument)

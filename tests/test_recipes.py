@@ -130,6 +130,6 @@ def test_huggingface() -> None:
 
 def test_every_recipe_is_tested_and_listed() -> None:
     pages = {path.stem for path in RECIPES.glob("*.md")} - {"README"}
-    assert {f"test_{page}" for page in pages} <= set(globals())
+    assert {f"test_{page}" for page in pages - {"tables"}} <= set(globals())  # those: test_arrow_engines.py
     index = (RECIPES / "README.md").read_text("utf-8")
     assert set(re.findall(r"^\| \[[^]]+\]\((\w+)\.md\)", index, re.MULTILINE)) == pages

@@ -6,6 +6,18 @@
 
 namespace tfdp::python {
 
+namespace {
+
+/// Makes room for n instances: growing step by step takes as long as filling.
+void reserve(SegmentationBatch& batch, py::ssize_t n) {
+    const auto instances = static_cast<std::size_t>(n);
+    batch.kinds.reserve(instances);
+    batch.statuses.reserve(instances);
+    batch.sizes.reserve(2 * instances);
+}
+
+}  // namespace
+
 std::unique_ptr<SegmentationBatch> from_text(const py::object& text, const Int64& spans, const Int32& own,
                                              const Int32& sizes) {
     const Bytes bytes(text);
@@ -16,6 +28,13 @@ std::unique_ptr<SegmentationBatch> from_text(const py::object& text, const Int64
     const std::int64_t* const span = spans.data();
     auto batch = std::make_unique<SegmentationBatch>();
     const py::gil_scoped_release unlocked;  // `bytes` holds the text, the caller holds the arrays
+    reserve(*batch, n);
+    std::int64_t length = 0;
+    for (py::ssize_t i = 0; i < n; ++i) {
+        length += span[2 * i + 1] - span[2 * i];
+    }
+    batch->text.reserve(static_cast<std::size_t>(length));
+    batch->text_offsets.reserve(static_cast<std::size_t>(n) + 1);
     for (py::ssize_t i = 0; i < n; ++i) {
         batch->text.insert(batch->text.end(), bytes.begin() + span[2 * i], bytes.begin() + span[2 * i + 1]);
         batch->finish(SegmentationKind::compressed_rle, size_at(own.data(), i), size_at(sizes.data(), i));
@@ -34,6 +53,10 @@ std::unique_ptr<SegmentationBatch> from_polygons(const Float64& coordinates, con
     const std::int64_t* const of_instance = instance_offsets.data();
     auto batch = std::make_unique<SegmentationBatch>();
     const py::gil_scoped_release unlocked;  // the caller holds the arrays
+    reserve(*batch, n);
+    batch->coordinates.reserve(static_cast<std::size_t>(coordinates.size()));
+    batch->polygon_offsets.reserve(static_cast<std::size_t>(polygon_offsets.size()));
+    batch->instance_offsets.reserve(static_cast<std::size_t>(n) + 1);
     for (py::ssize_t i = 0; i < n; ++i) {
         for (std::int64_t p = of_instance[i]; p < of_instance[i + 1]; ++p) {
             batch->coordinates.insert(batch->coordinates.end(), coordinate + of_polygon[p],

@@ -151,6 +151,34 @@ py::tuple measure_batch(const SegmentationBatch& batch, FillConvention conventio
     return py::make_tuple(counts, statuses);
 }
 
+py::tuple measure_rle(const UInt32& counts, const Int64& offsets, const Int32& sizes) {
+    const py::ssize_t n = offsets.size() - 1;
+    check_offsets(offsets, counts.size(), "offsets");
+    check_sizes(sizes, n);
+    Int64 measured({n, py::ssize_t{3}});
+    UInt8 statuses(n);
+    const std::uint32_t* const lengths = counts.data();
+    const std::int64_t* const begin = offsets.data();
+    const std::int32_t* const sides = sizes.data();
+    std::int64_t* out = measured.mutable_data();
+    std::uint8_t* const status_out = statuses.mutable_data();
+    {
+        const py::gil_scoped_release unlocked;  // everything is checked, and the caller holds the arrays
+        BoundaryCounter& counter = counter_of_this_thread();
+        for (py::ssize_t i = 0; i < n; ++i, out += 3) {
+            const Size size = size_at(sides, i);
+            BoundaryCounts c;
+            Status status = Status::size_out_of_range;
+            if (size.valid()) {
+                status = counter.primary_of_counts(lengths + begin[i], begin[i + 1] - begin[i], size, c);
+            }
+            store(c, out);
+            status_out[i] = static_cast<std::uint8_t>(status);
+        }
+    }
+    return py::make_tuple(measured, statuses);
+}
+
 Int64 measure_dense(const py::array_t<std::uint8_t>& masks) {
     DenseMasks dense(masks);
     Int64 counts({static_cast<py::ssize_t>(dense.n()), py::ssize_t{3}});
@@ -171,6 +199,9 @@ void register_measuring(py::module_& m) {
           py::arg("decoded_statuses").noconvert(),
           "Boundary counts of the primary contour of each instance of a batch whose compressed RLE have been "
           "decoded: (counts int64 [N, 3], statuses uint8 [N]).");
+    m.def("measure_rle", &measure_rle, py::arg("counts").noconvert(), py::arg("offsets").noconvert(),
+          py::arg("sizes").noconvert(),
+          "Boundary counts of the primary contour of each RLE: (counts int64 [N, 3], statuses uint8 [N]).");
     m.def("measure_dense", &measure_dense, py::arg("masks").noconvert(),
           "Boundary counts of the primary contour of each mask [N, H, W]: int64 [N, 3].");
 }

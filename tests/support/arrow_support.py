@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 
+import tfdp_fast as tfdp
 from record_support import Coco, Record, by_image, columns, general, with_rle
 
-RLE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.string())])
+RLE_TYPE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.string())])
 POLYGONS = pa.list_(pa.list_(pa.float64()))
 ABOUT = [
     ("image_id", pa.int64()),
@@ -26,7 +27,7 @@ OF_ANNOTATION = [("id", pa.int64()), ("category_id", pa.int64()), ("iscrowd", pa
 
 def lists_of_structs(coco: Coco) -> pa.Table:
     """A row per image with a list of structs."""
-    fields = [*OF_ANNOTATION, ("segmentation", RLE)]
+    fields = [*OF_ANNOTATION, ("segmentation", RLE_TYPE)]
     schema = pa.schema([*ABOUT, ("annotations", pa.list_(pa.struct(fields)))])
     return pa.Table.from_pylist(list(general(with_rle(coco))), schema)
 
@@ -36,7 +37,7 @@ def structs_of_lists(coco: Coco) -> pa.Table:
     lists = [
         ("id", pa.list_(pa.int64())),
         ("category", pa.list_(pa.int64())),
-        ("segmentation", pa.list_(RLE)),
+        ("segmentation", pa.list_(RLE_TYPE)),
         ("iscrowd", pa.list_(pa.bool_())),
     ]
     schema = pa.schema([*ABOUT, ("objects", pa.struct(lists))])
@@ -48,7 +49,7 @@ def structs_of_lists(coco: Coco) -> pa.Table:
 
 def instances(coco: Coco) -> pa.Table:
     """A row per instance with ``segmentation``."""
-    schema = pa.schema([*ABOUT, *OF_ANNOTATION, ("segmentation", RLE)])
+    schema = pa.schema([*ABOUT, *OF_ANNOTATION, ("segmentation", RLE_TYPE)])
     return pa.Table.from_pylist(_instances(coco), schema)
 
 
@@ -143,3 +144,48 @@ def read_any(path: Path) -> pa.Table:
         return pa.ipc.open_file(path).read_all()
     except pa.ArrowInvalid:
         return pa.ipc.open_stream(path).read_all()
+
+
+TRIANGLE = [1.0, 1.0, 8.0, 1.0, 8.0, 8.0]
+RLE = tfdp.to_rle([[TRIANGLE]], size=(10, 10))[0]
+RUNS = [11, 1, 9, 2, 8, 3, 7, 4, 6, 5, 5, 6, 4, 7, 22]
+RUN_MASK: dict[str, Any] = {"size": [10, 10], "counts": RUNS}
+
+MASKS: dict[str, Any] = {
+    "polygons": pa.array([[TRIANGLE]]),
+    "polygons of float32": pa.array([[TRIANGLE]], pa.list_(pa.list_(pa.float32()))),
+    "polygons of whole numbers": pa.array([[list(map(int, TRIANGLE))]]),
+    "large lists": pa.array([[TRIANGLE]], pa.large_list(pa.large_list(pa.float64()))),
+    "lists of a fixed size": pa.array([[TRIANGLE]], pa.list_(pa.list_(pa.float64(), 6), 1)),
+    "struct": pa.array([RLE]),
+    "struct of bytes": pa.array([{**RLE, "counts": RLE["counts"].encode()}]),
+    "struct without a size": pa.array([{"counts": RLE["counts"]}]),
+    "struct of run lengths": pa.array([RUN_MASK]),
+    "run lengths without a size": pa.array([{"counts": RUNS}]),
+    "counts": pa.array([RLE["counts"]]),
+    "bytes": pa.array([RLE["counts"].encode()]),
+    "large text": pa.array([RLE["counts"]], pa.large_string()),
+    "dictionary": pa.array([RLE["counts"]]).dictionary_encode(),
+    "bytes of a fixed size": pa.array([RLE["counts"].encode()], pa.binary(len(RLE["counts"]))),
+    "JSON of an RLE": pa.array([json.dumps(RLE)]),
+    "JSON of polygons": pa.array([f" {json.dumps([TRIANGLE])} "]),
+    "JSON of run lengths": pa.array([json.dumps(RUN_MASK)]),
+}
+if hasattr(pa, "string_view"):
+    MASKS["text view"] = pa.array([RLE["counts"]], pa.string_view())
+if hasattr(pa, "list_view"):
+    MASKS["list view"] = pa.array([[TRIANGLE]], pa.list_view(pa.list_view(pa.float64())))
+"""Columns of one mask: the triangle in an image of 10 x 10."""
+
+NOTHING: dict[str, Any] = {
+    "null": pa.array([None], pa.string()),
+    "nothing but null": pa.array([None], pa.null()),
+    "null polygons": pa.array([None], pa.list_(pa.list_(pa.float64()))),
+    "no polygon": pa.array([[]], pa.list_(pa.list_(pa.float64()))),
+    "no polygon at all": pa.array([[]], pa.list_(pa.null())),
+    "null struct": pa.array([None], MASKS["struct"].type),
+    "struct of nulls": pa.array([{"size": None, "counts": None}], MASKS["struct"].type),
+    "JSON null": pa.array(["null"]),
+    "JSON of nothing": pa.array(["[]"]),
+}
+"""Columns of one mask without a pixel."""

@@ -17,10 +17,7 @@ from tfdp_fast.formats.dataset import Problem
 from tfdp_fast.formats.totals import sum_of_text, sum_text
 from tfdp_fast.totals import ClassTotals, Shape
 
-__all__ = ["METADATA", "CountsAbout", "ShardClass", "class_sums"]
-
-METADATA = b"tfdp_fast"
-"""The key of the metadata of Parquet."""
+__all__ = ["CountsAbout", "ShardClass", "class_sums"]
 
 _NAME = "tfdp-fast boundary counts"
 

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tfdp_fast.boundary import BoundaryCounts
-from tfdp_fast.distributed.counts_about import METADATA, CountsAbout
+from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.counts_writing import CROWD
-from tfdp_fast.formats._arrow_tables import arrow_errors
+from tfdp_fast.distributed.footers import check_columns, footer_text, reading_errors
+from tfdp_fast.errors import DataError
 from tfdp_fast.tables import Ids
 
 __all__ = ["CountsBlock", "CountsFile"]
@@ -71,31 +72,63 @@ class CountsFile:
 
     def __init__(self, file: Any, source: str) -> None:
         self.source = source
-        with arrow_errors(source):
+        with reading_errors(source):
             self._parquet = pq.ParquetFile(
                 file, page_checksum_verification=True, read_dictionary=["file_name"], pre_buffer=True
             )
-        metadata = self._parquet.metadata.metadata or {}
-        self.about = CountsAbout.from_json(metadata.get(METADATA, b"null"), source)
+        text = footer_text(self._parquet.metadata.metadata, source)
+        self.about = CountsAbout.from_json(text, source)
+        check_columns(self._parquet, _COLUMNS, source)
 
     def blocks(self) -> Iterator[CountsBlock]:
-        """Its images, a row group at a time."""
+        """Its images, a row group at a time; DataError if it is damaged."""
+        images = annotations = 0
+        for table in self.tables(_READ):
+            with reading_errors(self.source):
+                block = _block_of(table)
+            yield block
+            images += len(block.image_ids)
+            annotations += len(block.crowd)
+        self._check(images, annotations)
+
+    def tables(self, columns: list[str]) -> Iterator[Any]:
+        """Some columns, a row group at a time, as `pyarrow.Table` of one chunk each."""
         for group in range(self._parquet.num_row_groups):
-            with arrow_errors(self.source):
-                table = self._parquet.read_row_group(group, _READ, use_threads=False).combine_chunks()
-            yield _block_of(table)
+            with reading_errors(self.source):
+                table = self._parquet.read_row_group(group, columns, use_threads=False).combine_chunks()
+            yield table
 
     def image_ids(self) -> Ids:
         """The ids of its images, int64 or text, in data-set order."""
         found = []
         for group in range(self._parquet.num_row_groups):
-            with arrow_errors(self.source):
+            with reading_errors(self.source):
                 column = self._parquet.read_row_group(group, ["image_id"], use_threads=False)["image_id"]
             ids = _ids(column.combine_chunks())
             found.append(ids[_starts(ids)])
-        return np.concatenate(found) if found else np.empty(0, np.int64)
+        image_ids = np.concatenate(found) if found else np.empty(0, np.int64)
+        self._check(len(image_ids), self.about.annotations)
+        return image_ids
+
+    def _check(self, images: int, annotations: int) -> None:
+        """Raise DataError unless as many were found as were written."""
+        if (images, annotations) != (self.about.images, self.about.annotations):
+            raise DataError(self.source, None, "is damaged: it has not as many rows as it says")
 
 
+_IDS = (pa.int64(), pa.string())
+_COLUMNS = {
+    "image_id": _IDS,
+    "file_name": (pa.dictionary(pa.int32(), pa.string()),),
+    "height": (pa.int32(),),
+    "width": (pa.int32(),),
+    "instance_id": _IDS,
+    "category_id": _IDS,
+    "straight": (pa.int64(),),
+    "diagonal": (pa.int64(),),
+    "area2": (pa.int64(),),
+    "flags": (pa.uint8(),),
+}
 _READ = ["image_id", "file_name", "category_id", "straight", "diagonal", "area2", "flags"]
 
 

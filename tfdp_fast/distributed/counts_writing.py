@@ -15,7 +15,7 @@ flags            uint8                 1: a crowd region, which is not scored
 ===============  ====================  =============================================================
 
 Row groups are of about a million rows and end where an image ends. The metadata hold the rest under the key
-``tfdp_fast``, as JSON; see `CountsAbout`.
+``tfdp_fast``, as JSON (see `CountsAbout`), and its SHA-256 under ``tfdp_fast_sha256``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tfdp_fast.distributed.counts_about import METADATA, CountsAbout
+from tfdp_fast.distributed.counts_about import CountsAbout
+from tfdp_fast.distributed.footers import footer_metadata
 from tfdp_fast.tables import Ids
 
 __all__ = ["CROWD", "ShardCounts", "write_counts"]
@@ -108,7 +109,7 @@ def write_counts(counts: ShardCounts, about: CountsAbout, file: BinaryIO) -> Non
                 _batch(counts, schema, begin, end, n_of[begin:end], at), row_group_size=1 << 40
             )
             begin = end
-        writer.add_key_value_metadata({METADATA: about.to_json()})
+        writer.add_key_value_metadata(footer_metadata(about.to_json()))
 
 
 def _schema(counts: ShardCounts) -> Any:

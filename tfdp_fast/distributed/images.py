@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,11 +15,10 @@ from numpy.typing import NDArray
 
 from tfdp_fast import __version__
 from tfdp_fast.boundary import BoundaryCounts
-from tfdp_fast.distributed.counts_about import METADATA
 from tfdp_fast.distributed.counts_reading import CountsBlock, CountsFile
+from tfdp_fast.distributed.footers import check_columns, footer_metadata, footer_text, reading_errors
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError
-from tfdp_fast.formats._arrow_tables import arrow_errors
 from tfdp_fast.kernels.sums import balance, sum_groups
 from tfdp_fast.scores import Variant, class_balanced, scale_invariant
 from tfdp_fast.tables import Ids
@@ -34,6 +34,7 @@ _SCHEMA = [
     ("annotation_count", pa.int64()),
     ("instance_count", pa.int64()),
 ]
+_COLUMNS = {"image_id": (pa.int64(), pa.string()), **{name: (type_,) for name, type_ in _SCHEMA}}
 
 
 def images_name(key: str) -> str:
@@ -86,7 +87,8 @@ class ImagesAbout:
     shard : dict
         `Shard.identity` of the shard.
     totals : str
-        `RunTotals.digest` of the totals that were used.
+        `RunTotals.digest` of the totals that were used; where images are shared with other shards, it is
+        `shared_digest`.
     images, annotated, scored : int
         How many images there are, how many have an annotation, and how many have a scored instance.
     version : str
@@ -112,7 +114,7 @@ class ImagesAbout:
             raise DataError(source, None, "is no file of image scores of a run") from error
 
 
-def score_images(key: str, storage: Storage, totals: RunTotals) -> ImagesAbout:
+def score_images(key: str, storage: Storage, totals: RunTotals, shared: str | None = None) -> ImagesAbout:
     """Score the images of a shard from its counts file, and write them.
 
     Columns: ``image_id`` (int64 or string), ``file_name`` (string, null where there is none), ``score``
@@ -127,32 +129,42 @@ def score_images(key: str, storage: Storage, totals: RunTotals) -> ImagesAbout:
         The run folder.
     totals : RunTotals
         Of all shards.
+    shared : str, optional
+        If the shard has images that others have as well, the digest of the `Straddling`. Their scores have
+        been summed; they are written where the shard is their owner.
 
     Raises
     ------
     DataError
-        If the counts file cannot be read.
+        If the counts file, or what has been summed, cannot be read.
     OutputError
         If the file cannot be written.
     """
     source = f"counts/{key}.parquet"
-    with storage.open(source) as file, storage.create(images_name(key)) as output:
+    owned, digest = None, totals.digest
+    if shared is not None:
+        from tfdp_fast.distributed.exchanging import OwnedImages, shared_digest
+
+        owned, digest = OwnedImages(key, storage, shared, totals), shared_digest(shared, totals)
+    with storage.open(source) as file, storage.create(images_name(key)) as output, ExitStack() as stack:
         counts = CountsFile(file, storage.path_of(source))
-        annotated = scored = 0
+        images = annotated = scored = 0
         writer = None
         for block in counts.blocks():
-            columns = _image_columns(block, totals)
-            annotated += int(np.count_nonzero(columns["annotation_count"]))
-            scored += int(np.count_nonzero(columns["instance_count"]))
-            batch = pa.RecordBatch.from_pydict(columns)
-            writer = writer or _writer(output, batch.schema)
+            batch = pa.RecordBatch.from_pydict(_image_columns(block, totals))
+            if owned is not None:
+                batch = owned.applied(batch)
+            images += batch.num_rows
+            annotated += int(np.count_nonzero(batch["annotation_count"]))
+            scored += int(np.count_nonzero(batch["instance_count"]))
+            writer = writer or stack.enter_context(_writer(output, batch.schema))
             writer.write_batch(batch, row_group_size=1 << 40)
         if writer is None:
-            writer = _writer(output, pa.schema([("image_id", pa.int64()), *_SCHEMA]))
-        about = ImagesAbout(counts.about.shard, totals.digest, counts.about.images, annotated, scored)
+            schema = pa.schema([("image_id", pa.int64()), *_SCHEMA])
+            writer = stack.enter_context(_writer(output, schema))
+        about = ImagesAbout(counts.about.shard, digest, images, annotated, scored)
         text = json.dumps({"file": _NAME, "format_version": _FORMAT, **asdict(about)})
-        writer.add_key_value_metadata({METADATA: text})
-        writer.close()
+        writer.add_key_value_metadata(footer_metadata(text))
     return about
 
 
@@ -207,13 +219,18 @@ class ImagesFile:
 
     def __init__(self, file: Any, source: str) -> None:
         self.source = source
-        with arrow_errors(source):
+        with reading_errors(source):
             self._parquet = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=True)
-        metadata = self._parquet.metadata.metadata or {}
-        self.about = ImagesAbout.from_json(metadata.get(METADATA, b"null"), source)
+        self.about = ImagesAbout.from_json(footer_text(self._parquet.metadata.metadata, source), source)
+        check_columns(self._parquet, _COLUMNS, source)
 
-    def batches(self, columns: list[str]) -> Iterator[Any]:
-        """Some columns, a row group at a time, as `pyarrow.Table` of one chunk each."""
+    def batches(self, columns: list[str] | None = None) -> Iterator[Any]:
+        """Some columns, or all, a row group at a time, as `pyarrow.Table` of one chunk each."""
+        images = 0
         for group in range(self._parquet.num_row_groups):
-            with arrow_errors(self.source):
-                yield self._parquet.read_row_group(group, columns, use_threads=False).combine_chunks()
+            with reading_errors(self.source):
+                table = self._parquet.read_row_group(group, columns, use_threads=False).combine_chunks()
+            yield table
+            images += table.num_rows
+        if images != self.about.images:
+            raise DataError(self.source, None, "is damaged: it has not as many rows as it says")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeAlias
 
-from tfdp_fast.distributed.inputs import Input, expand
+from tfdp_fast.distributed.inputs import Input, expand, identities, identity
 from tfdp_fast.distributed.parquet_parts import is_parquet, row_group_ranges
 from tfdp_fast.distributed.shards import MeasuringOptions, Shard
 from tfdp_fast.distributed.storage import is_remote
@@ -86,15 +86,17 @@ def _cut(given: Input, options: MeasuringOptions, instances: int) -> list[Shard]
     elif given.is_folder and options.format in {None, "sa1b"} and not is_remote(given.path):
         ranges, unit = number_ranges(given.path, -(-instances // MASKS)), "numbers"
         if ranges:
-            return [_part(given, unit, *part) for part in ranges]
+            of_each = identities(given.path, ranges)
+            return [_part(given, unit, *part, *of) for part, of in zip(ranges, of_each, strict=True)]
     if len(ranges) > 1:
-        return [_part(given, unit, *part) for part in ranges]
-    return [Shard(given.path, given.path, given.size, given.modified)]
+        return [_part(given, unit, *part, given.size, given.modified) for part in ranges]
+    about = identity(given.path) if given.is_folder else (given.size, given.modified)
+    return [Shard(given.path, given.path, *about, prefix=given.prefix)]
 
 
-def _part(given: Input, unit: str, begin: int, end: int) -> Shard:
+def _part(given: Input, unit: str, begin: int, end: int, size: int, modified: int) -> Shard:
     name = f"{given.path}#{unit}={begin}-{end}"
-    return Shard(name, given.path, given.size, given.modified, begin, end)
+    return Shard(name, given.path, size, modified, begin, end, given.prefix)
 
 
 def pieces_of(images: Iterable[Any], size: int = 10_000, name: str = "piece") -> Iterator[Shard]:

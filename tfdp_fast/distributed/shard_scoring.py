@@ -131,7 +131,7 @@ def _check_identity(shard: Shard) -> None:
     """Raise DataError if a file is not what it was when the run was planned."""
     if shard.path is None or (not shard.size and not shard.modified):
         return
-    size, modified = identity(shard.path)
+    size, modified = identity(shard.path, shard.begin, shard.end)
     if (size, modified) != (shard.size, shard.modified):
         what = f"has {size:,} bytes" if size != shard.size else "was written to"
         raise DataError(shard.path, None, f"has changed since the run was planned: it {what} since")
@@ -156,8 +156,9 @@ def _opened(shard: Shard, options: MeasuringOptions) -> Iterator[Dataset]:
         return
     with staged(shard.path) as local:
         try:
-            if shard.begin is not None and shard.end is not None:
-                yield open_numbered(str(local), shard.begin, shard.end, OpenOptions(options.on_error))
+            if shard.prefix or shard.begin is not None:
+                only = OpenOptions(options.on_error)
+                yield open_numbered(str(local), only, shard.begin, shard.end, shard.prefix)
             else:
                 yield open_dataset(local, on_error=options.on_error, **how)
         except DataError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import mmap
 import os
 import re
 import tempfile
@@ -18,9 +20,9 @@ from pyarrow import fs
 
 from tfdp_fast._output import atomic_output
 from tfdp_fast._text import one_line
-from tfdp_fast.errors import DataError, MissingExtraError, OptionError, OutputError
+from tfdp_fast.errors import DataError, MissingExtraError, OptionError, OutputError, TfdpError
 
-__all__ = ["Storage", "filesystem_of", "is_remote"]
+__all__ = ["Storage", "filesystem_of", "is_address", "is_remote", "joined", "parted", "reading_errors"]
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _QUERY = re.compile(r"\?(?:[a-z_]+=[^&?*]*)(?:&[a-z_]+=[^&?*]*)*$")
@@ -30,7 +32,11 @@ _TEMPORARY = re.compile(r"\.tfdp-[0-9a-f]{16}\.tmp").fullmatch
 _STALE = 900.0
 """Seconds without a byte written, after which the writer of a temporary file is taken to be dead."""
 _IN_MEMORY = 64 << 20
-_STEP = 8 << 20
+
+
+def is_address(location: str) -> bool:
+    """Does it name its file system, ``file://`` for example?"""
+    return _URI.fullmatch(location) is not None
 
 
 def is_remote(location: str) -> bool:
@@ -39,7 +45,6 @@ def is_remote(location: str) -> bool:
     return found is not None and found[1] != "file"
 
 
-@cache
 def filesystem_of(location: str) -> tuple[Any, str]:
     """The file system that a location is on, and its path there.
 
@@ -76,31 +81,70 @@ def filesystem_of(location: str) -> tuple[Any, str]:
     if scheme == "file":
         return fs.LocalFileSystem(), rest
     if scheme not in _OF_ARROW:
-        return _from_fsspec(scheme, rest)
-    query = _QUERY.search(rest)
-    path = (rest if query is None else rest[: query.start()]).rstrip("/")
-    options = "" if query is None else query[0]
-    bucket = path.partition("/")[0]
+        return _from_fsspec(scheme, location)
+    root, path, query = parted(location)
     try:
-        filesystem, _ = fs.FileSystem.from_uri(f"{scheme}://{quote(bucket)}{options}")
+        filesystem, folder = _from_arrow(scheme, root.partition("://")[2], query)
     except (pa.ArrowException, OSError) as error:
         raise OptionError(f"{location}: {one_line(str(error))}") from error
-    return filesystem, path
+    return filesystem, (folder + path).rstrip("/")
 
 
-def _from_fsspec(scheme: str, path: str) -> tuple[Any, str]:
+def parted(location: str) -> tuple[str, str, str]:
+    """What comes before the path of a location, the path, and what follows it.
+
+    Examples
+    --------
+    >>> parted("s3://bucket/data/a.tar?region=eu-west-1")
+    ('s3://bucket', '/data/a.tar', '?region=eu-west-1')
+    >>> parted("data/a.tar")
+    ('', 'data/a.tar', '')
+    """
+    found = _URI.fullmatch(location)
+    if found is None:
+        return "", location, ""
+    scheme, rest = found[1], found[2]
+    query = _QUERY.search(rest) if scheme.lower() in _OF_ARROW else None
+    authority, slash, path = (rest if query is None else rest[: query.start()]).partition("/")
+    return f"{scheme}://{authority}", slash + path, "" if query is None else query[0]
+
+
+def joined(location: str, name: str) -> str:
+    """The location of what is in a folder.
+
+    Examples
+    --------
+    >>> joined("data/", "a.tar"), joined("s3://bucket/data?region=eu-west-1", "a.tar")
+    ('data/a.tar', 's3://bucket/data/a.tar?region=eu-west-1')
+    """
+    root, path, query = parted(location)
+    if path.endswith("/") or not (root or path):
+        return f"{root}{path}{name}{query}"
+    return f"{root}{path}/{name}{query}"
+
+
+@cache
+def _from_arrow(scheme: str, authority: str, options: str) -> tuple[Any, str]:
+    """A file system of pyarrow's, and its path of the bucket. To open one may take a request."""
+    filesystem, root = fs.FileSystem.from_uri(f"{scheme}://{quote(authority, safe='@:')}{options}")
+    return filesystem, root.rstrip("/")
+
+
+def _from_fsspec(scheme: str, location: str) -> tuple[Any, str]:
     try:
-        import fsspec
+        from fsspec.core import url_to_fs
     except ImportError:
         raise MissingExtraError("fsspec", "remote") from None
     try:
-        filesystem = fsspec.filesystem(scheme)
+        filesystem, path = url_to_fs(location)
     except ImportError as error:
         raise MissingExtraError(
             f"what fsspec wants for {scheme}:// ({one_line(str(error))})", "remote"
         ) from None
-    except ValueError:
-        raise OptionError(f"{scheme}://{path}: no file system is known for {scheme}://") from None
+    except ValueError as error:
+        raise OptionError(f"{location}: {one_line(str(error))}") from None
+    # What it has listed it takes for what is there, for ever.
+    filesystem.invalidate_cache()
     return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path.rstrip("/")
 
 
@@ -143,7 +187,7 @@ class Storage:
 
     def path_of(self, name: str) -> str:
         """What a file is called in messages."""
-        return f"{self.location}/{name}"
+        return joined(self.location, name)
 
     def exists(self, name: str) -> bool:
         """Is there a file of this name?"""
@@ -203,8 +247,13 @@ class Storage:
                 yield file
             return
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as gathered:
-            yield cast(BinaryIO, gathered)
-            gathered.seek(0)
+            try:
+                yield cast(BinaryIO, gathered)
+                gathered.flush()
+            except OSError as error:
+                if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                    raise
+                raise OutputError(f"{tempfile.gettempdir()}: {error.strerror}") from error
             self._send(name, cast(BinaryIO, gathered))
 
     def delete(self, name: str) -> None:
@@ -233,21 +282,18 @@ class Storage:
         with self._writing(name) as (filesystem, path):
             if isinstance(filesystem, fs.PyFileSystem) and "/" in path:
                 filesystem.create_dir(path.rpartition("/")[0], recursive=True)
+            content = _whole(file)
+            # A stream that is given up is closed, and so completes the object with what it has been given.
+            # Therefore it is given everything at once.
             stream = filesystem.open_output_stream(path)
-            # Closing a stream completes the object. So it is closed only when all has been written.
-            while part := file.read(_STEP):
-                stream.write(part)
+            stream.write(content)
             stream.close()
 
     @contextlib.contextmanager
     def _reading(self, name: str) -> Iterator[tuple[Any, str]]:
         filesystem, folder = filesystem_of(self.location)
-        try:
+        with reading_errors(self.path_of(name)):
             yield filesystem, f"{folder}/{name}" if name else folder
-        except (pa.ArrowException, OSError) as error:
-            if isinstance(error, (DataError, OutputError)):
-                raise
-            raise DataError(self.path_of(name), None, f"cannot be read: {_reason(error)}") from error
 
     @contextlib.contextmanager
     def _writing(self, name: str) -> Iterator[tuple[Any, str]]:
@@ -256,6 +302,25 @@ class Storage:
             yield filesystem, f"{folder}/{name}"
         except (pa.ArrowException, OSError) as error:
             raise OutputError(f"{self.path_of(name)}: {_reason(error)}") from error
+
+
+@contextlib.contextmanager
+def reading_errors(location: str) -> Iterator[None]:
+    """Turn what file systems raise into DataError."""
+    try:
+        yield
+    except TfdpError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(location, None, f"cannot be read: {_reason(error)}") from error
+
+
+def _whole(file: BinaryIO) -> Any:
+    """The content of a temporary file: in memory if it is small, else mapped."""
+    if (size := file.seek(0, os.SEEK_END)) > _IN_MEMORY:
+        return pa.py_buffer(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+    file.seek(0)
+    return file.read()
 
 
 def _reason(error: Exception) -> str:

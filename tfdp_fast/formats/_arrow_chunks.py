@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast._core import FillConvention
 from tfdp_fast.errors import DataError
-from tfdp_fast.formats._arrow_columns import offsets_of
+from tfdp_fast.formats._arrow_columns import offsets_of, packed_sides
 from tfdp_fast.formats._arrow_masks import MaskColumn
 from tfdp_fast.formats._arrow_rows import Annotations, Images, Rows, lists_of_annotations
 from tfdp_fast.formats._chunk_masks import BatchMasks
@@ -20,12 +20,7 @@ from tfdp_fast.formats.dataset import ImageProblem, Problem
 from tfdp_fast.status import Status
 from tfdp_fast.tables import Ids
 
-__all__ = ["chunk_of", "packed_sides"]
-
-
-def packed_sides(sizes: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Heights and widths [n, 2] as one number each: equal where both are."""
-    return np.ascontiguousarray(sizes).view(np.int64)[:, 0]
+__all__ = ["chunk_of"]
 
 
 @dataclass(frozen=True)
@@ -168,8 +163,10 @@ def _by_instance(rows: Rows, classes: Ids | None) -> _Placed:
     if differ.size:
         record = images.record(int(of_image[differ[0]]))
         raise DataError(rows.source, record, "its rows have different heights or widths")
-    index = np.full(n, -1)
-    index[of_image] = of_row
+    index = of_row
+    if len(of_row) < n:
+        index = np.full(n, -1)
+        index[of_image] = of_row
     return _Placed(
         images,
         first_rows,

@@ -29,6 +29,11 @@ def lists(array: Any) -> tuple[NDArray[np.int64], Any]:
     return lengths.to_numpy(zero_copy_only=False), array.flatten()
 
 
+def packed_sides(sizes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Heights and widths [n, 2] as one number each: equal where both are."""
+    return np.ascontiguousarray(sizes).view(np.int64)[:, 0]
+
+
 def offsets_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each list begins, and the end of the last."""
     offsets = np.zeros(len(lengths) + 1, np.int64)

@@ -7,7 +7,7 @@ import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import repeat
+from itertools import compress, repeat
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from tfdp_fast._core import FillConvention
 from tfdp_fast._output import Outputs, check_folder, check_output, refuse_to_overwrite
 from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.formats._arrow_chunks import chunk_of, packed_sides
+from tfdp_fast.formats._arrow_chunks import chunk_of
+from tfdp_fast.formats._arrow_columns import packed_sides
 from tfdp_fast.formats._arrow_layout import Layout, layout_of
 from tfdp_fast.formats._arrow_rows import Rows
 from tfdp_fast.formats._arrow_subset import Selection
@@ -29,7 +30,7 @@ from tfdp_fast.formats._coco_records import IMAGE
 from tfdp_fast.formats._hashing import FileHash
 from tfdp_fast.formats._record_forms import ONE_CLASS
 from tfdp_fast.formats._streamed import Chunk, FileRead, StreamedDataset
-from tfdp_fast.formats.dataset import OpenOptions
+from tfdp_fast.formats.dataset import OnProgress, OpenOptions
 
 __all__ = ["ArrowDataset"]
 
@@ -80,8 +81,16 @@ class ArrowDataset(StreamedDataset[Piece]):
         if self._by_image and None not in rows:
             self.all_images = sum(n for n in rows if n is not None)
         self._was_read = False
+        self._threaded = False
         self._positions: dict[int | str, int] = {}
         self._sides = array("q")
+
+    def measure(
+        self, convention: FillConvention, *, threads: int, progress: OnProgress | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Read and measure everything; on one thread, pyarrow decodes on that one too."""
+        self._threaded = threads > 1
+        return super().measure(convention, threads=threads, progress=progress)
 
     def pieces(self) -> Iterator[Piece]:
         """Files to be hashed, and some rows each."""
@@ -93,7 +102,8 @@ class ArrowDataset(StreamedDataset[Piece]):
         for number, table in enumerate(self._tables):
             if self.hashing and isinstance(table, FileTable):
                 yield table
-            for rows in self._rows(number, first, self._layouts[number].columns):
+            columns = self._layouts[number].columns
+            for rows in self._rows(number, first, columns, threaded=self._threaded):
                 yield rows
                 first = rows.first_of_all + rows.batch.num_rows
 
@@ -123,18 +133,15 @@ class ArrowDataset(StreamedDataset[Piece]):
                 record = IMAGE.name_of(ids[differ[0]])
                 raise DataError(self.source, record, "its rows have different heights or widths")
         new = np.flatnonzero(index < 0)
-        numbers = range(before, before + len(new))
-        index[new] = numbers
-        unknown = ids if len(new) == n else chunk.image_ids[new].tolist()
-        self._positions.update(zip(unknown, numbers, strict=True))
+        index[new] = np.arange(before, before + len(new))
         self._sides.frombytes(sides[new].tobytes())
-        if len(new) == n:  # as a rule, and then they are numbered as in the chunk
-            return chunk
+        is_new = (index >= before).tolist()
+        self._positions.update(zip(compress(ids, is_new), range(before, before + len(new)), strict=True))
         return replace(
             chunk,
             image_ids=chunk.image_ids[new],
             image_sizes=chunk.image_sizes[new],
-            file_names=[chunk.file_names[i] for i in new.tolist()],
+            file_names=list(compress(chunk.file_names, is_new)),
             image_index=index[chunk.image_index] - before,
         )
 
@@ -179,19 +186,22 @@ class ArrowDataset(StreamedDataset[Piece]):
 
         def batches(number: int) -> Iterator[Any]:
             nonlocal first
-            for rows in self._rows(number, first, None):
+            for rows in self._rows(number, first, None, threaded=True):
                 yield selection.of(rows)
                 first = rows.first_of_all + rows.batch.num_rows
 
         for number in range(len(self._tables)):
             yield batches(number)
 
-    def _rows(self, number: int, first_of_all: int, columns: list[str] | None) -> Iterator[Rows]:
+    def _rows(
+        self, number: int, first_of_all: int, columns: list[str] | None, *, threaded: bool
+    ) -> Iterator[Rows]:
         """A table in pieces, the first row of which has this position in the data set."""
         table, layout = self._tables[number], self._layouts[number]
         file = table.source if len(self._tables) > 1 else None
         first = 0
-        for batch in table.batches(columns, IMAGE_ROWS if self._by_image else INSTANCE_ROWS):
+        most = IMAGE_ROWS if self._by_image else INSTANCE_ROWS
+        for batch in table.batches(columns, most, threaded=threaded):
             for part in self._parts(without_views(batch), layout):
                 yield Rows(part, layout, first, first_of_all + first, table.source, file)
                 first += part.num_rows

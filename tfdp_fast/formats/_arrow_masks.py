@@ -12,13 +12,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tfdp_fast._batches import measure_batch
-from tfdp_fast._core import FillConvention, SegmentationBatch, max_side
-from tfdp_fast.formats._arrow_columns import lists, offsets_of, plain
+from tfdp_fast._core import FillConvention, SegmentationBatch, max_side, measure_rle
+from tfdp_fast.formats._arrow_columns import lists, offsets_of, packed_sides, plain
 from tfdp_fast.formats._arrow_types import is_list
 from tfdp_fast.formats._chunk_masks import Part
 from tfdp_fast.status import Status
 
 Sizes = NDArray[np.int32]
+
+UNKNOWN = -1
+"""A size that is not known: height and width of -1, packed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +70,48 @@ class MaskColumn:
         return cls(masks, stated, sizes, statuses, bare_counts)
 
     def measure(self, convention: FillConvention) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Boundary counts int64 [n, 3] and statuses uint8 [n]."""
+        """Boundary counts int64 [n, 3] and statuses uint8 [n]; counts of failures are 0."""
+        if len(self.masks) and not is_list(self.masks.type):
+            text, offsets = _text(self.masks)
+            if self.bare_counts or _are_counts(text, offsets).all():
+                return self._measure_counts(text, offsets)
         counts, statuses = np.zeros((len(self.masks), 3), np.int64), self.statuses.copy()
         for at, batch in self.parts(np.arange(len(self.masks))):
             counts[at], statuses[at] = measure_batch(batch, convention)
         return counts, statuses
+
+    def _measure_counts(
+        self, text: Any, offsets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Measure compressed counts where they lie."""
+        from tfdp_fast.kernels.rle import decode_rle  # and Numba
+
+        sizes, statuses = self._checked_sizes()
+        use = statuses == Status.OK
+        if self.masks.null_count:
+            use &= self.masks.is_valid().to_numpy(zero_copy_only=False)
+        if not use.all():
+            sizes = np.where(use[:, None], sizes, np.int32(0))  # nothing comes of the others
+        pixels = sizes[:, 0].astype(np.int64) * sizes[:, 1]
+        runs, run_offsets, unfit = decode_rle(np.frombuffer(text, np.uint8), offsets, pixels)
+        counts, _ = measure_rle(runs, run_offsets, sizes)  # what is decoded fills its mask
+        return counts, np.where(use, unfit, statuses)
+
+    def _checked_sizes(self) -> tuple[Sizes, NDArray[np.uint8]]:
+        """The sizes of the masks, and what is wrong with them, as for a batch of the core."""
+        own, sizes, statuses = packed_sides(self.stated), self.sizes, self.statuses
+        unknown = packed_sides(sizes) == UNKNOWN
+        if unknown.any():
+            sizes = np.where(unknown[:, None], self.stated, sizes)
+        found = packed_sides(sizes)
+        for status, unfit in (
+            (Status.SIZE_OUT_OF_RANGE, ((sizes < 0) | (sizes > max_side)).any(axis=1)),
+            (Status.SIZE_MISMATCH, (own != found) & (own != UNKNOWN)),
+            (Status.SIZE_MISSING, found == UNKNOWN),
+        ):
+            if unfit.any():
+                statuses = np.where(unfit & (self.statuses == Status.OK), np.uint8(status), statuses)
+        return sizes, statuses
 
     def parts(self, which: NDArray[np.int64]) -> Iterator[Part]:
         """The masks at some positions, ascending; those without a pixel, or with a bad size, drop out."""
@@ -89,7 +129,8 @@ class MaskColumn:
 
     def _batch(self, masks: Any, stated: Sizes, sizes: Sizes) -> SegmentationBatch:
         if not is_list(masks.type):
-            return SegmentationBatch.from_text(*_text(masks), stated, sizes)
+            text, offsets = _text(masks)
+            return SegmentationBatch.from_text(text, _spans(offsets), stated, sizes)
         if not self.bare_counts:
             return SegmentationBatch.from_polygons(*_polygons(masks), sizes)
         objects = [
@@ -100,15 +141,9 @@ class MaskColumn:
 
 
 def _parts_of_text(masks: Any, stated: Sizes, sizes: Sizes) -> Iterator[Part]:
-    """Text that is compressed counts or JSON, each by itself.
-
-    Counts end with a character from '0' to 'O', for a later one says that there is more; JSON ends with a
-    bracket, a brace, or the last letter of null.
-    """
-    text, spans = _text(masks)
-    data = np.frombuffer(text, np.uint8)
-    last = data[np.maximum(spans[:, 1] - 1, 0)] if len(data) else np.full(len(spans), ord("0"))
-    are_counts = (spans[:, 0] == spans[:, 1]) | ((last >= ord("0")) & (last <= ord("O")))
+    """Text that is compressed counts or JSON, each by itself."""
+    text, offsets = _text(masks)
+    spans, are_counts = _spans(offsets), _are_counts(text, offsets)
     at = np.flatnonzero(are_counts)
     if at.size:
         yield at, SegmentationBatch.from_text(text, spans[at], stated[at], sizes[at])
@@ -117,14 +152,31 @@ def _parts_of_text(masks: Any, stated: Sizes, sizes: Sizes) -> Iterator[Part]:
         yield at, SegmentationBatch.from_json(text, spans[at], sizes[at])
 
 
+def _are_counts(text: Any, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which texts are compressed counts, and not JSON.
+
+    Counts end with a character from '0' to 'O', for a later one says that there is more; JSON ends with a
+    bracket, a brace, or the last letter of null.
+    """
+    data = np.frombuffer(text, np.uint8)
+    last = data[np.maximum(offsets[1:] - 1, 0)] if len(data) else np.full(len(offsets) - 1, ord("0"))
+    are_counts: NDArray[np.bool_] = (last >= ord("0")) & (last <= ord("O"))
+    are_counts |= offsets[1:] == offsets[:-1]
+    return are_counts
+
+
 def _text(column: Any) -> tuple[Any, NDArray[np.int64]]:
-    """The text of a column without nulls, where it lies, and where each value begins and ends."""
+    """The text of a column, where it lies, and the offsets [n + 1] of the values in it."""
     wide = column.cast(pa.large_binary())
     if len(wide) == 0:
-        return b"", np.empty((0, 2), np.int64)
+        return b"", np.zeros(1, np.int64)
     _, offsets, text = wide.buffers()
-    ends = np.frombuffer(offsets, np.int64)[wide.offset : wide.offset + len(wide) + 1]
-    return text or b"", np.stack([ends[:-1], ends[1:]], axis=1)
+    return text or b"", np.frombuffer(offsets, np.int64)[wide.offset : wide.offset + len(wide) + 1]
+
+
+def _spans(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each value begins and ends, [n, 2]."""
+    return np.stack([offsets[:-1], offsets[1:]], axis=1)
 
 
 def _polygons(column: Any) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:

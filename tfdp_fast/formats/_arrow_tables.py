@@ -51,8 +51,8 @@ class Table(Protocol):
     def rows(self) -> int | None:
         """How many rows it has, where that is known."""
 
-    def batches(self, columns: list[str] | None, most: int) -> Iterator[Any]:
-        """Batches of some columns, or all, of at most so many rows, in order."""
+    def batches(self, columns: list[str] | None, most: int, *, threaded: bool) -> Iterator[Any]:
+        """Batches of some columns, or all, of at most so many rows, in order; decoded on several threads?"""
 
 
 @contextlib.contextmanager
@@ -96,7 +96,7 @@ class FileTable:
         with self._open_ipc(None) as file:
             return file.schema, None
 
-    def batches(self, columns: list[str] | None, most: int) -> Iterator[Any]:
+    def batches(self, columns: list[str] | None, most: int, *, threaded: bool) -> Iterator[Any]:
         """Batches of some columns, or all."""
         with arrow_errors(self.source):
             if not self.is_parquet:
@@ -105,7 +105,9 @@ class FileTable:
             with self._open_parquet() as file:
                 for group in range(file.num_row_groups):
                     with arrow_errors(self.source, f"row group {group}"):
-                        yield from file.iter_batches(most, row_groups=[group], columns=columns)
+                        yield from file.iter_batches(
+                            most, row_groups=[group], columns=columns, use_threads=threaded
+                        )
 
     def parquet_properties(self) -> tuple[int, Any]:
         """The rows of its largest row group, and the compression of its columns, as pyarrow takes it."""
@@ -155,10 +157,15 @@ class FileTable:
 
 
 class ObjectTable:
-    """A table, data set or reader of pyarrow; a frame; a data set of Hugging Face's."""
+    """A table, data set or reader of pyarrow; a frame; a data set of Hugging Face's.
+
+    So is any object with ``schema``, ``num_rows`` and ``to_batches(columns=..., batch_size=...)``. Messages
+    call it by its attribute ``source``, if that is text, else by the name of its type.
+    """
 
     def __init__(self, table: Any) -> None:
-        self.source = self.name = f"<{type(table).__name__}>"
+        called = getattr(table, "source", None)
+        self.source = self.name = called if isinstance(called, str) else f"<{type(table).__name__}>"
         self.once = hasattr(table, "read_next_batch")
         self._is_hugging_face = hasattr(table, "with_format")
         if not self._is_hugging_face and not hasattr(table, "to_batches") and not self.once:
@@ -181,8 +188,9 @@ class ObjectTable:
         first = next(iter(self._table.with_format("arrow").iter(1)), None)
         return pa.schema([]) if first is None else first.schema
 
-    def batches(self, columns: list[str] | None, most: int) -> Iterator[Any]:
-        """Batches of some columns, or all."""
+    def batches(self, columns: list[str] | None, most: int, *, threaded: bool) -> Iterator[Any]:
+        """Batches of some columns, or all; it is the library's affair how they come to be."""
+        del threaded
         with arrow_errors(self.source):
             for batch in self._found(columns, most):
                 chosen = batch if columns is None else batch.select(columns)
@@ -213,16 +221,18 @@ def tables_in(folder: Path) -> Iterator[FileTable]:
     DataError
         If there is none, or the list is of no use.
     """
-    names = _listed(folder) if (folder / STATE).is_file() else files_below(folder, _is_table)
+    names = listed_in(folder) if (folder / STATE).is_file() else files_below(folder, is_table)
     for name in names:
         yield FileTable(folder / name, name)
 
 
-def _is_table(name: str) -> bool:
+def is_table(name: str) -> bool:
+    """Whether a file in a folder is one of its tables."""
     return name.endswith(SUFFIXES) and not name.startswith((".", "_"))
 
 
-def _listed(folder: Path) -> list[str]:
+def listed_in(folder: Path) -> list[str]:
+    """The names in the list of a folder by `datasets.Dataset.save_to_disk`; DataError if it is none."""
     path = folder / STATE
     try:
         names = [file["filename"] for file in read_json(path)["_data_files"]]

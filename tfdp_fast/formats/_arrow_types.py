@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -82,9 +83,9 @@ def is_counts(type_: Any) -> bool:
 
 def without_views(batch: Any) -> Any:
     """A batch whose texts and bytes are of a plain kind: pyarrow cannot filter views of them."""
-    plain = schema_without_views(batch.schema)
-    if plain.equals(batch.schema):
+    if not any(_has_views(column.type) for column in batch.columns):
         return batch
+    plain = schema_without_views(batch.schema)
     arrays = [column.cast(field.type) for column, field in zip(batch.columns, plain, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=plain)
 
@@ -93,6 +94,12 @@ def schema_without_views(schema: Any) -> Any:
     """A schema with plain texts and bytes in place of views."""
     fields = [field.with_type(_without_views(field.type)) for field in schema]
     return pa.schema(fields, schema.metadata)
+
+
+@lru_cache(maxsize=256)
+def _has_views(type_: Any) -> bool:
+    """Is there one in it that `without_views` replaces?"""
+    return not type_.equals(_without_views(type_))
 
 
 def _without_views(type_: Any) -> Any:

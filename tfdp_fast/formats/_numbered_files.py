@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,17 @@ FILES = 32
 """Documents for each task: 2 to 3 MB, as a rule."""
 _DOCUMENT = re.compile(r"sa_(\d{1,18})\.json").fullmatch
 _SHARD = re.compile(r"sa_(\d+)(\.tar|\.tar\.gz|\.tgz)?").fullmatch
+
+
+def number_of(name: str) -> int | None:
+    """The number of a document by the name of its file; None if it is none."""
+    match = _DOCUMENT(name)
+    return None if match is None else int(match[1])
+
+
+def is_shard(name: str) -> bool:
+    """Whether something of that name is a shard, a tar or a folder."""
+    return bool(_SHARD(name))
 
 
 @dataclass
@@ -61,9 +72,35 @@ class Found:
             folder or ".", numbers=np.array([int(match[1])]), digits=np.array([len(match[1])], np.int8)
         )
 
+    def check_layout(self) -> None:
+        """Raise DataError unless there is one of the three layouts, and no other."""
+        layouts = {
+            "sa_<n>.json": len(self.numbers),
+            "sa_<n>.tar": len(self.tars),
+            "folders sa_<n>": len(self.folders),
+        }
+        there = [layout for layout, n in layouts.items() if n]
+        if len(there) != 1:
+            reason = f"holds {' and '.join(there)}: which?" if there else f"holds no {', no '.join(layouts)}"
+            raise DataError(self.path, None, reason)
+
     def document(self, position: int) -> str:
         """The name of a document's file."""
         return f"sa_{self.numbers[position]:0{self.digits[position]}d}.json"
+
+
+class Entry(Protocol):
+    """What is in a folder, as `os.scandir` tells it."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the folder."""
+
+    def is_dir(self) -> bool:
+        """Whether it is a folder."""
+
+    def is_symlink(self) -> bool:
+        """Whether it is a link to something else."""
 
 
 def find(path: str, name: str = "") -> Found:
@@ -74,21 +111,26 @@ def find(path: str, name: str = "") -> Found:
     DataError
         If it cannot be read.
     """
-    found = Found(path, name)
-    numbers, digits = array("q"), array("b")
     try:
         with os.scandir(path) as entries:
-            for entry in entries:
-                if match := _DOCUMENT(entry.name):
-                    numbers.append(int(match[1]))
-                    digits.append(len(match[1]))
-                elif match := _SHARD(entry.name):
-                    if match[2]:
-                        found.tars.append(entry.name)
-                    elif entry.is_symlink() or entry.is_dir():  # a link that leads nowhere will be told
-                        found.folders.append(entry.name)
+            return found_among(entries, path, name)
     except OSError as error:
         raise DataError(path, None, f"cannot be read: {error.strerror}") from error
+
+
+def found_among(entries: Iterable[Entry], path: str, name: str = "") -> Found:
+    """The same of a folder that somebody else has looked into."""
+    found = Found(path, name)
+    numbers, digits = array("q"), array("b")
+    for entry in entries:
+        if match := _DOCUMENT(entry.name):
+            numbers.append(int(match[1]))
+            digits.append(len(match[1]))
+        elif match := _SHARD(entry.name):
+            if match[2]:
+                found.tars.append(entry.name)
+            elif entry.is_symlink() or entry.is_dir():  # a link that leads nowhere will be told
+                found.folders.append(entry.name)
     order = np.lexsort((digits, numbers))
     found.numbers = np.frombuffer(numbers, np.int64)[order]
     found.digits = np.frombuffer(digits, np.int8)[order]

@@ -71,38 +71,20 @@ class Member:
     size: int
 
 
-class TarReader:
-    """A tar, perhaps compressed with gzip, that is open for reading.
-
-    A context manager.
+class Tar:
+    """A tar in anything that can be sought and read.
 
     Parameters
     ----------
-    path : str or path
-        Where it is.
-
-    Raises
-    ------
-    OSError
-        If it cannot be opened.
+    file : binary file
+        What it is in; unpacked, if it is compressed.
+    size : int or None
+        Its bytes; None if they are not known before it has been read, as of a compressed one.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._raw = io.FileIO(path)
-        try:
-            self.about = os.fstat(self._raw.fileno())
-            self._packed = os.pread(self._raw.fileno(), len(MAGIC), 0) == MAGIC
-        except OSError:  # a pipe: it cannot be read twice
-            self._raw.close()
-            raise
-        self._file = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw) if self._packed else self._raw)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._raw.close()
+    def __init__(self, file: BinaryIO, size: int | None) -> None:
+        self._file = file
+        self._size = size
 
     def members(self) -> Iterator[Member]:
         """The files in it, in order; folders, and what macOS leaves beside files, are passed over.
@@ -173,7 +155,7 @@ class TarReader:
         TarError
             If it cannot be had. Of a compressed tar nothing has been yielded then.
         """
-        step = end - begin if self._packed else _STEP
+        step = end - begin if self._size is None else _STEP
         for at in range(begin, end, step or 1):
             part = self.read(at, min(step, end - at))
             if len(part) < min(step, end - at):
@@ -190,7 +172,7 @@ class TarReader:
         """
         with self._readable():
             self._file.seek(at)
-            if not self._packed:
+            if self._size is not None:
                 return self._file.read(size)
             # What a header promises may not be there: memory only for what is.
             parts = []
@@ -201,9 +183,8 @@ class TarReader:
 
     def _reaches(self, end: int) -> bool:
         """Whether the tar is at least as long as that."""
-        if not self._packed:
-            return end <= self.about.st_size
-        return True  # that a compressed one is cut shows when the content, or the next header, is read
+        # That a compressed one is cut shows when the content, or the next header, is read.
+        return self._size is None or end <= self._size
 
     def _extension(self, info: tarfile.TarInfo, data: int, last: str) -> bytes:
         if not 0 <= info.size <= _LONGEST_NAME:
@@ -223,6 +204,46 @@ class TarReader:
             raise TarError(f"cannot be decompressed: {error}") from None
         except OSError as error:
             raise TarError(f"cannot be read: {error.strerror}") from None
+
+
+class TarReader(Tar):
+    """A file that is a tar, perhaps compressed with gzip, open for reading.
+
+    A context manager.
+
+    Parameters
+    ----------
+    path : str or path
+        Where it is.
+
+    Attributes
+    ----------
+    about : os.stat_result
+        What it was when it was opened.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._raw = io.FileIO(path)
+        try:
+            self.about = os.fstat(self._raw.fileno())
+            packed = os.pread(self._raw.fileno(), len(MAGIC), 0) == MAGIC
+        except OSError:  # a pipe: it cannot be read twice
+            self._raw.close()
+            raise
+        file = gzip.GzipFile(fileobj=self._raw) if packed else self._raw
+        super().__init__(cast(BinaryIO, file), None if packed else self.about.st_size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._raw.close()
 
 
 _EXTENSIONS = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -12,11 +11,11 @@ from pathlib import Path
 from typing import Any, TypedDict, get_args
 
 from tfdp_fast.errors import DataError, OptionError
-from tfdp_fast.formats._folders import is_folder
+from tfdp_fast.formats._places import LocalPlace, Place
 from tfdp_fast.formats.dataset import Dataset, Difficult, ImageSize, OnError, OpenOptions
 from tfdp_fast.presets import PresetName, check_preset
 
-__all__ = ["FORMATS", "OpenOptions", "Opening", "open_dataset"]
+__all__ = ["FORMATS", "OpenOptions", "Opening", "fitting", "open_dataset", "recognised"]
 
 
 class Opening(TypedDict, total=False):
@@ -39,53 +38,56 @@ class _Format:
     looks_for : str
         What it is recognised by, for messages.
     fits : callable
-        Whether a path looks like it. Called with the path and some of the names in it, if it is a folder.
+        Whether a place looks like it.
     takes : tuple of str
         The options that it knows, beside those for every format.
     """
 
     opener: str
     looks_for: str
-    fits: Callable[[Path, frozenset[str]], bool]
+    fits: Callable[[Place], bool]
     takes: tuple[str, ...] = ()
 
 
-def _any(pattern: str) -> Callable[[Path, frozenset[str]], bool]:
+def _any(pattern: str) -> Callable[[Place], bool]:
     """Whether a file, or something in a folder, has a name like that."""
     like = re.compile(pattern).fullmatch
 
-    def fits(path: Path, names: frozenset[str]) -> bool:
-        return any(map(like, names)) if path.is_dir() else bool(like(path.name))
+    def fits(place: Place) -> bool:
+        return any(map(like, place.names)) if place.is_folder else bool(like(place.parts[-1]))
 
     return fits
 
 
-def _file(pattern: str) -> Callable[[Path, frozenset[str]], bool]:
+def _file(pattern: str) -> Callable[[Place], bool]:
     """Whether it is a file with a name like that; of a folder it is not known which file is meant."""
     fits = _any(pattern)
-    return lambda path, names: not path.is_dir() and fits(path, names)
+    return lambda place: not place.is_folder and fits(place)
 
 
-def _fits_voc(path: Path, names: frozenset[str]) -> bool:
-    if path.is_dir():
-        below = (path / name / "SegmentationObject" for name in names)
-        return "SegmentationObject" in names or any(map(is_folder, below))
-    return path.suffix == ".txt" and path.absolute().parts[-3:-1] == ("ImageSets", "Segmentation")
+def _fits_voc(place: Place) -> bool:
+    if place.is_folder:
+        below = (place.inside(name).inside("SegmentationObject") for name in _folders_in(place))
+        return "SegmentationObject" in place.names or any(folder.is_folder for folder in below)
+    return place.parts[-1].endswith(".txt") and place.parts[-3:-1] == ("ImageSets", "Segmentation")
 
 
-def _fits_cityscapes(path: Path, names: frozenset[str]) -> bool:
-    if not path.is_dir():
+def _fits_cityscapes(place: Place) -> bool:
+    if not place.is_folder:
         return False
-    cities = (path / name for name in sorted(names)[:8])
+    cities = (place.inside(name) for name in _folders_in(place)[:8])
     return (
-        "gtFine" in names
-        or path.absolute().name == "gtFine"
-        or any(_CITYSCAPES.search(name) for city in cities if city.is_dir() for name in _names_in(city))
+        "gtFine" in place.names
+        or place.parts[-1] == "gtFine"
+        or any(_CITYSCAPES.search(name) for city in cities for name in city.names)
     )
 
 
+def _folders_in(place: Place) -> list[str]:
+    return sorted(name for name, is_folder in place.names.items() if is_folder)
+
+
 _CITYSCAPES = re.compile(r"_gtFine_(?:instanceIds\.png|polygons\.json)$")
-_FEW = 1000
 _FILES = {"coco", "jsonl", "records"}
 """Formats that no folder has."""
 
@@ -113,8 +115,8 @@ FORMATS: dict[str, _Format] = {
     "arrow": _Format(
         "arrow:open_arrow", "*.parquet, *.arrow or *.feather", _any(r".*\.(?:parquet|arrow|feather)")
     ),
-    "records": _Format("records:open_records", "an iterable", lambda *_: False),
-    "coco": _Format("coco:open_coco", "a file of JSON", lambda path, _: not path.is_dir()),
+    "records": _Format("records:open_records", "an iterable", lambda _: False),
+    "coco": _Format("coco:open_coco", "a file of JSON", lambda place: not place.is_folder),
 }
 """By name, in the order in which they are tried; a file that is nothing else is taken for COCO's JSON."""
 
@@ -195,7 +197,7 @@ def open_dataset(
             raise OptionError("on_error='skip' comes too late: open the data set with it")
         return source
     if isinstance(source, (str, os.PathLike)):
-        name = format or _recognised(Path(source))
+        name = format or recognised(str(Path(source)), LocalPlace(source))
     else:
         name = format or _object_format(source)
     return _opened(name, source, options)
@@ -246,26 +248,34 @@ def _is_table(source: Any) -> bool:
     return any(hasattr(source, name) for name in ("to_batches", "read_next_batch", "__arrow_c_stream__"))
 
 
-def _recognised(path: Path) -> str:
-    """The format that a path looks like."""
-    names = _names_in(path) if path.is_dir() else frozenset()
-    found = [name for name, known in FORMATS.items() if known.fits(path, names)]
-    if not path.is_dir():
+def fitting(place: Place) -> list[str]:
+    """The formats that a place looks like."""
+    return [name for name, known in FORMATS.items() if known.fits(place)]
+
+
+def recognised(source: str, place: Place) -> str:
+    """The format that a place looks like.
+
+    Parameters
+    ----------
+    source : str
+        What it is called in messages.
+    place : Place
+        What is seen of it.
+
+    Raises
+    ------
+    DataError
+        If it is a folder that looks like none, or like several.
+    """
+    found = fitting(place)
+    if not place.is_folder:
         return found[0]
     if len(found) == 1:
         return found[0]
     if found:
-        raise DataError(str(path), None, f"looks like {' and '.join(found)}: say which, with format")
+        raise DataError(source, None, f"looks like {' and '.join(found)}: say which, with format")
     in_folders = (known for known in FORMATS.items() if known[0] not in _FILES)
     looked = "; ".join(f"{known.looks_for} ({name})" for name, known in in_folders)
     reason = f"is no data set that is known; looked in it for {looked}; COCO, LVIS and jsonl are files"
-    raise DataError(str(path), None, reason)
-
-
-def _names_in(folder: Path) -> frozenset[str]:
-    """Some of the names in a folder: there may be millions."""
-    try:
-        with os.scandir(folder) as entries:
-            return frozenset(entry.name for entry in itertools.islice(entries, _FEW))
-    except OSError as error:
-        raise DataError(str(folder), None, f"cannot be read: {error.strerror}") from error
+    raise DataError(source, None, reason)

@@ -17,7 +17,7 @@ from tfdp_fast.errors import DataError
 from tfdp_fast.formats._files import read_whole
 from tfdp_fast.totals import ClassTotals
 
-__all__ = ["load_totals", "save_totals", "sum_of_text", "sum_text"]
+__all__ = ["load_totals", "save_totals", "sum_of_text", "sum_text", "totals_bytes"]
 
 FORMAT = 1
 """Raised when an older version could not read what this one writes."""
@@ -45,6 +45,12 @@ def save_totals(totals: ClassTotals, path: str | os.PathLike[str]) -> None:
     OutputError
         If the file cannot be written.
     """
+    with atomic_output(path) as file:
+        file.write(totals_bytes(totals))
+
+
+def totals_bytes(totals: ClassTotals) -> bytes:
+    """What `save_totals` writes."""
     classes = [
         {"id": category_id, "instances": instances, "sum": sum_text(row)}
         for category_id, instances, row in zip(
@@ -58,8 +64,7 @@ def save_totals(totals: ClassTotals, path: str | os.PathLike[str]) -> None:
         "shape": totals.shape,
         "classes": classes,
     }
-    with atomic_output(path) as file:
-        file.write(json.dumps({**content, "sha256": _digest(content)}, indent=1).encode() + b"\n")
+    return json.dumps({**content, "sha256": _digest(content)}, indent=1).encode() + b"\n"
 
 
 def load_totals(path: str | os.PathLike[str]) -> ClassTotals:

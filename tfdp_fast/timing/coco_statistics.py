@@ -108,7 +108,7 @@ def draw_plan(rng: np.random.Generator, images: int) -> Plan:
     crowds = round(images * CROWDS / IMAGES)
     annotations = round(images * ANNOTATIONS / IMAGES)
     rows = np.repeat(np.arange(images), _draw_instances(rng, images, annotations - crowds))
-    categories = _draw_categories(rng, rows)
+    categories = draw_categories(rng, rows)
     by_category = np.argsort(categories, kind="stable")
     crowd_rows = rng.choice(images, crowds, replace=False)
     return Plan(
@@ -147,7 +147,7 @@ def _frequencies() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     return ids, instances / instances.sum()
 
 
-def _draw_categories(rng: np.random.Generator, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def draw_categories(rng: np.random.Generator, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Categories of the instances of images; those of one image are often the same."""
     ids, shares = _frequencies()
     fresh = rng.random(len(rows)) >= SAME_CATEGORY

@@ -351,7 +351,7 @@ def test_functions_of_the_script_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2, 7])
 def test_killed_workers_cost_a_try_and_no_more(tmp_path: Path, workers: int) -> None:
     """Every third task kills its worker, once or more often than is forgiven."""
-    kills = {n: (n // 3) % 4 if n % 3 == 0 else 0 for n in range(24)}
+    kills = {n: (n // 3) % 4 if n % 3 == 0 else 0 for n in range(12)}
     tasks = [Task(str(n), support.die_until, (str(tmp_path / str(n)), kills[n])) for n in kills]
     with WorkerProcesses(workers) as executor:
         outcomes = {int(o.task.key): o for o in drive(tasks, executor, window=2 * workers, retries=2)}

@@ -27,7 +27,7 @@ class Figures:
     Attributes
     ----------
     instances, images, shards, cores : int
-        How much there was to do, and how many shards were scored at once.
+        How much there was to do, crowd regions included, and how many shards were scored at once.
     read, counts, scores, lists : int
         Of the shards; of counts files; of files of image scores; of the lists of images.
     start, pass1, merge, pass2, choose, end : float
@@ -79,15 +79,20 @@ def figures_of(folder: Path, tree: Tree, begun: float) -> Figures:
     """
     (log,) = sorted((folder / "logs").glob("*.jsonl"))
     events = list(read_journal(log.read_bytes()))
-    first, second = (i for i, event in enumerate(events) if event["event"] == "stage")
+    names = [event["event"] for event in events]
+    planned, first, second = (names.index(name) for name in ("run", "shards", "images"))
     passes = [_done(events[first:second]), _done(events[second:])]
-    (planned,) = (event for event in events if event["event"] == "run")
-    marks = [_moment(planned), _moment(passes[0][-1]), _moment(events[second]), _moment(passes[1][-1])]
+    marks = [
+        _moment(events[planned]),
+        _moment(passes[0][-1]),
+        _moment(events[second]),
+        _moment(passes[1][-1]),
+    ]
     marks = [begun, *marks, _moment(events[-1]), begun + tree.seconds]
     start, pass1, merge, pass2, choose, end = (later - before for before, later in pairwise(marks))
     result = json.loads((folder / "result.json").read_text())
     return Figures(
-        result["instances"],
+        result["annotations"],
         result["images"],
         len(passes[0]),
         events[first]["slots"],

@@ -1,8 +1,9 @@
-"""What a billion instances take, on paper: ``python bench/scale_model.py --fit A B --check C --page PAGE``.
+"""What a billion instances take, on paper: ``python bench/scale_model.py --fit A B --many M --check C``.
 
-A, B and C are what `run_figures.py` has measured: runs over the same kind of data, of several sizes, on one
-machine. A few constants are fitted to A and B alone; C, the largest, says how far the model is off. The
-tables go into a page between two marks. The model is in `scaling`.
+A, B, C and M are what `run_figures.py` has measured on one machine: runs over the same kind of data, of
+several sizes, and M one over many small shards. A few constants are fitted to A, B and M alone; C, the
+largest, says how far the model is off. The tables go into a page between two marks. The model itself is in
+`scaling`.
 """
 
 from __future__ import annotations
@@ -119,13 +120,21 @@ def limits(model: Model, job: Job, cloud: Cloud) -> str:
 
 
 def part_of_page(
-    fit: Sequence[Figures], check: Figures | None, job: Job, cloud: Cloud, title: str
+    fit: Sequence[Figures],
+    many: Sequence[Figures],
+    check: Figures | None,
+    job: Job,
+    cloud: Cloud,
+    title: str,
 ) -> Iterator[str]:
     """Everything about one kind of data."""
-    model = Model.fitted(fit)
+    model = Model.fitted(fit, many)
     sizes = " and ".join(f"{run.instances / 1e6:,.0f}" for run in fit)
     yield f"### {title}"
-    yield f"Fitted to runs of {sizes} million instances on {model.cores} cores:"
+    text = f"Fitted to runs of {sizes} million instances on {model.cores} cores"
+    yield (
+        text + "".join(f", and for what a shard costs to one of {run.shards:,} shards" for run in many) + ":"
+    )
     yield constants_table(model)
     if check is not None:
         yield "Against a run that it was not fitted to:"
@@ -163,6 +172,9 @@ def with_model(text: str, model: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write what a billion instances take into a page.")
     parser.add_argument("--fit", type=Path, nargs="+", required=True, metavar="FIGURES")
+    parser.add_argument(
+        "--many", type=Path, nargs="+", default=[], metavar="FIGURES", help="of many small shards"
+    )
     parser.add_argument("--check", type=Path, metavar="FIGURES")
     parser.add_argument("--tars", type=Path, nargs="+", default=[], metavar="FIGURES", help="like SA-1B's")
     parser.add_argument("--page", type=Path, help="(default: standard output)")
@@ -173,14 +185,16 @@ def main() -> None:
     parser.add_argument("--gb", type=float, default=0.0, help="dollars for a GB that is read")
     options = parser.parse_args()
     cloud = Cloud(options.cores, options.network * GB, options.request, options.core_hour, options.gb)
-    fit, tars = [load(path) for path in options.fit], [load(path) for path in options.tars]
+    fit, many, tars = ([load(path) for path in paths] for paths in (options.fit, options.many, options.tars))
     parts = [assumptions(cloud)]
     check = load(options.check) if options.check else None
     billion = job_like(fit[-1], 10**9, 10**6)
-    parts += part_of_page(fit, check, billion, cloud, "A billion instances as Parquet of compressed RLE")
+    parts += part_of_page(
+        fit, many, check, billion, cloud, "A billion instances as Parquet of compressed RLE"
+    )
     if tars:
         sa1b = job_like(tars[-1], 1_100_000_000, 1_100_000)
-        parts += part_of_page(tars, None, sa1b, cloud, "SA-1B's documents in tars")
+        parts += part_of_page(tars, many, None, sa1b, cloud, "SA-1B's documents in tars")
     text = "\n\n".join(parts)
     if options.page:
         options.page.write_text(with_model(options.page.read_text(), text))

@@ -141,21 +141,30 @@ class Model:
     cores: int
 
     @classmethod
-    def fitted(cls, runs: Sequence[Figures]) -> Model:
-        """To some runs on one machine."""
+    def fitted(cls, runs: Sequence[Figures], many: Sequence[Figures] = ()) -> Model:
+        """To some runs on one machine.
 
-        def line(by: str, value: Callable[[Figures], float]) -> Line:
-            return Line.through([getattr(run, by) for run in runs], [value(run) for run in runs])
+        Parameters
+        ----------
+        runs : sequence of Figures
+            Runs of shards of the same size.
+        many : sequence of Figures
+            Runs of many small shards. They say what a shard costs the driver, which a few large ones do not.
+        """
+
+        def line(by: str, value: Callable[[Figures], float], more: Sequence[Figures] = ()) -> Line:
+            chosen = [*runs, *more]
+            return Line.through([getattr(run, by) for run in chosen], [value(run) for run in chosen])
 
         return cls(
             task1=line("instances", lambda run: run.tasks1),
             task2=line("instances", lambda run: run.tasks2),
             idle1=line("shards", lambda run: max(run.pass1 * run.cores - run.tasks1, 0)),
             idle2=line("shards", lambda run: max(run.pass2 * run.cores - run.tasks2, 0)),
-            start=line("shards", lambda run: run.start),
-            merge=line("shards", lambda run: run.merge),
+            start=line("shards", lambda run: run.start, many),
+            merge=line("shards", lambda run: run.merge, many),
             choose=line("images", lambda run: run.choose + run.end),
-            driver_memory=line("shards", lambda run: run.driver),
+            driver_memory=line("shards", lambda run: run.driver, many),
             worker_memory=max(run.worker for run in runs),
             cores=runs[0].cores,
         )

@@ -358,3 +358,21 @@ def test_what_lies_under_a_null_is_no_mask() -> None:
         (0, 0, 0),
         square,
     ]
+
+
+def test_sizes_that_cannot_be() -> None:
+    masks = [
+        RLE,
+        {**RLE, "size": [10, 9]},
+        {**RLE, "size": [-1, 10]},
+        {**RLE, "size": None},
+        {**RLE, "size": None},
+    ]
+    table = pa.table({"segmentation": masks, "height": [10, 10, 10, 10, None], "width": [10] * 5})
+    assert measure_table(table, on_error="null")["problem"].to_pylist() == [
+        None,
+        "the mask's own size is not the image's",
+        "the height or the width is negative or beyond 2**29",
+        None,
+        "the size of the image is not known",
+    ]

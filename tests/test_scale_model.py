@@ -76,6 +76,16 @@ def test_model_finds_what_runs_follow(shards: int) -> None:
     assert parts.seconds == pytest.approx(real.seconds)
 
 
+def test_what_a_shard_costs_is_seen_where_there_are_many() -> None:
+    few = [replace(run(2), start=0.9, driver=103 * 10**6), replace(run(20), start=0.7, driver=10**8)]
+    many = replace(run(2000), tasks1=0.0, pass1=9.0)
+    model = Model.fitted(few, [many])
+    assert model.start.each == pytest.approx(0.001, rel=0.2)
+    assert model.driver_memory.each == pytest.approx(20_000, rel=0.2)
+    assert model.merge.each == pytest.approx(0.01)
+    assert (model.task1, model.idle1) == (Model.fitted(few).task1, Model.fitted(few).idle1)
+
+
 def test_more_machines() -> None:
     model = Model.fitted([run(2), run(20)])
     job = job_like(run(20), 10**9, 10**6)
@@ -91,7 +101,7 @@ def test_more_machines() -> None:
 def test_page() -> None:
     fit = [run(2), run(20)]
     job = job_like(fit[-1], 10**9, 10**6)
-    text = "\n\n".join(part_of_page(fit, run(100), job, CLOUD, "A billion"))
+    text = "\n\n".join(part_of_page(fit, [], run(100), job, CLOUD, "A billion"))
     assert "| **all of it** | 93 s | 93 s | +0 % |" in text
     assert "| memory | 802 MB | 800 MB | +0 % |" in text
     assert "1.0 billion instances of 140 million images, 1,000 shards, 134 GB:" in text

@@ -122,12 +122,16 @@ def test_a_worker_leaves_a_child_behind(tmp_path: Path) -> None:
             os.kill(int(child.read_text()), signal.SIGKILL)
 
 
-def test_prints_do_not_disturb(capfd: pytest.CaptureFixture[str]) -> None:
+def test_prints_do_not_disturb(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     with WorkerProcesses(1) as executor:
         assert executor.submit(support.speak, "some words").result() == ""
     out, err = capfd.readouterr()
     assert out == ""
     assert err.count("some words") == 2
+    with WorkerProcesses(1) as executor:
+        executor.submit(support.speak_and_leave, "last words").exception()
+    assert "last words" in capfd.readouterr().err
 
 
 def test_errors_travel() -> None:
@@ -159,6 +163,8 @@ def test_what_cannot_be_sent() -> None:
 def test_ctrl_c_is_not_for_workers() -> None:
     with WorkerProcesses(1) as executor:
         assert executor.submit(support.interrupt).result() == "still here"
+        # Not even while it starts.
+        assert executor.submit(os.getpgid, 0).result() != os.getpgid(0)
 
 
 def test_where_workers_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,21 +214,23 @@ def test_no_worker_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_cancelling_ends_workers_in_mid_task(tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    executor = WorkerProcesses(2)
+    gate, other = tmp_path / "gate", tmp_path / "other"
+    executor = WorkerProcesses(3)
+    clumsy = executor.submit(support.fail_to_clean_up, str(other))
     polite = executor.submit(support.clean_up_after, str(gate))
     stubborn = executor.submit(support.hold_on, str(gate))
     queued = executor.submit(support.pid)
-    support.wait_until(lambda: len(support.waiting_at(gate)) == 2)
+    support.wait_until(lambda: len(support.waiting_at(gate) + support.waiting_at(other)) == 3)
     assert Path(f"{gate}-temporary").exists()
     executor.shutdown(cancel_futures=True)
     assert queued.cancelled()
-    with pytest.raises(WorkerLostError, match="killed by SIGTERM"):
-        polite.result()
+    for future in (polite, clumsy):
+        with pytest.raises(WorkerLostError, match="killed by SIGTERM"):
+            future.result()
     with pytest.raises(WorkerLostError, match="killed by SIGKILL"):
         stubborn.result()
     assert not Path(f"{gate}-temporary").exists()
-    assert not any(map(support.runs, (found for found in support.waiting_at(gate))))
+    assert not any(map(support.runs, support.waiting_at(gate) + support.waiting_at(other)))
 
 
 def test_a_block_that_fails_ends_workers(tmp_path: Path) -> None:
@@ -293,7 +301,7 @@ def test_the_driver_is_killed(tmp_path: Path, function: str) -> None:
     with _script(function, gate) as script:
         support.wait_until(lambda: len(support.waiting_at(gate)) >= 2)
         script.kill()
-        script.communicate()
+        script.communicate(timeout=20)
     workers = support.waiting_at(gate)
     begin = time.monotonic()
     support.wait_until(lambda: not any(map(support.runs, workers)), 5)

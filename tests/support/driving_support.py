@@ -56,6 +56,11 @@ def speak(text: str) -> str:
     return sys.stdin.read()
 
 
+def speak_and_leave(text: str) -> None:
+    print(text)
+    os._exit(0)
+
+
 def leave(code: int) -> None:
     os._exit(code)
 
@@ -122,6 +127,13 @@ def clean_up_after(path: str) -> None:
         wait_for_file(path)
     finally:
         made.unlink()
+
+
+def fail_to_clean_up(path: str) -> None:
+    try:
+        wait_for_file(path)
+    finally:
+        Path(f"{path}-temporary").unlink()
 
 
 def hold_on(path: str) -> None:

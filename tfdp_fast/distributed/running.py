@@ -13,6 +13,7 @@ from typing import Any, cast, get_args
 
 from tfdp_fast.beside import write_problems
 from tfdp_fast.distributed.counts_about import CountsAbout
+from tfdp_fast.distributed.engines import check_engine
 from tfdp_fast.distributed.folder import Changed, RunFolder
 from tfdp_fast.distributed.manifest import FailedShard, Manifest
 from tfdp_fast.distributed.merging_shards import Merger, RunClass
@@ -186,6 +187,7 @@ def run(
         share = check_share(rate=rate, keep=keep, k=k, of=of or "scored")
     wanted = Wanted(share, of or "scored", Strategy(strategy or "top", order, seed), variant or "tfdp")
     _check(changed, retries, shard_instances)
+    check_engine(engine, workers=workers, address=address)
     given: dict[str, Any] = {
         "polygons": polygons,
         "on_error": on_error,

@@ -47,6 +47,8 @@ class Wanted:
             raise OptionError(
                 f"strategy {self.strategy.name!r} needs all scores in memory: a run has 'top' and 'random'"
             )
+        if self.of not in get_args(Of):
+            raise OptionError(f"of must be 'scored', 'annotated' or 'all', got {self.of!r}")
         if self.variant not in get_args(Variant):
             raise OptionError(f"variant must be 'tfdp', 'scs', 'si' or 'cb', got {self.variant!r}")
 

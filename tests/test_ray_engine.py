@@ -24,7 +24,6 @@ from tfdp_fast.distributed.ray_engine import RayExecutor
 from tfdp_fast.errors import EngineError, OptionError
 
 
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
     with ray_cluster() as it:

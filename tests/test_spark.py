@@ -67,7 +67,7 @@ def spark() -> Iterator[Any]:
             SparkSession.builder.master("local-cluster[2,1,1024]")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.ui.enabled", "false")
-            .config("spark.sql.shuffle.partitions", "5")
+            .config("spark.sql.shuffle.partitions", "3")
             .config("spark.sql.execution.arrow.maxRecordsPerBatch", "100")
             .config("spark.executorEnv.PYTHONPATH", variables["PYTHONPATH"])
             .config("spark.log.level", "ERROR")
@@ -85,7 +85,7 @@ def test_the_same_bits_as_in_memory(spark: Any, tmp_path: Path, ids: type) -> No
         pq.write_table(table.take(pa.array(part)), tmp_path / "instances" / f"{i}.parquet")
     frame = spark.read.parquet(str(tmp_path / "instances"))
     # Rows that have lost all order, cut elsewhere.
-    measured = spark_run.measure(frame.repartition(7, "id")).cache()
+    measured = spark_run.measure(frame.repartition(3, "id")).cache()
     totals = spark_run.class_totals(measured)
     scores = spark_run.image_scores(measured, totals).cache()
 

@@ -1,4 +1,4 @@
-"""Signals that end a verb in an orderly way: Ctrl-C, and what schedulers and systems send before they kill."""
+"""Signals that end a verb in an orderly way: Ctrl-C, and what schedulers send before they kill."""
 
 from __future__ import annotations
 

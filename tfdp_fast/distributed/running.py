@@ -220,19 +220,19 @@ def run(
         there = RunFolder(storage, planned)
     else:
         there.adopt(planned, changed)
-    with there.locked() as alone, _swept(storage, alone):
-        with Stages(there, engine, workers, address, retries, watcher or Watcher()) as stages:
-            result = replace(_carried_out(there, stages), seconds=time.perf_counter() - begun)
-            if not result.failed:
-                text = json.dumps(result.to_json(), indent=1)
-                storage.write_bytes(RESULT, text.encode() + b"\n")
-            stages.journal.write(
-                "end",
-                scored=result.scored,
-                failed=len(result.failed),
-                seconds=round(result.seconds, 3),
-                kept=None if result.chosen is None else result.chosen.k,
-            )
+    stages = Stages(there, engine, workers, address, retries, watcher or Watcher())
+    with there.locked() as alone, _swept(storage, alone), stages:
+        result = replace(_carried_out(there, stages), seconds=time.perf_counter() - begun)
+        if not result.failed:
+            text = json.dumps(result.to_json(), indent=1)
+            storage.write_bytes(RESULT, text.encode() + b"\n")
+        stages.journal.write(
+            "end",
+            scored=result.scored,
+            failed=len(result.failed),
+            seconds=round(result.seconds, 3),
+            kept=None if result.chosen is None else result.chosen.k,
+        )
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import errno
 import json
 import os
 import time
@@ -333,7 +334,15 @@ def test_interrupted_again_and_again(tmp_path: Path) -> None:
     assert len(image_scores(run)) == 9
 
 
-def test_what_dead_writers_have_left(run: Run) -> None:
+def no_locks(*_: object) -> None:
+    raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_dead_writers_have_left(run: Run, monkeypatch: pytest.MonkeyPatch, alone: bool) -> None:
+    """It goes at once if nobody else can be at work; without locks, when nobody has written to it for long."""
+    if not alone:
+        monkeypatch.setattr("fcntl.flock", no_locks)
     names = [".tfdp-0123456789abcdef.tmp", ".tfdp-0123456789abcdee.tmp", ".tfdp-0.tmp", "notes.txt"]
     for folder in (run.folder, run.folder / "counts", run.folder / "images"):
         for name in names:
@@ -342,5 +351,6 @@ def test_what_dead_writers_have_left(run: Run) -> None:
             os.utime(folder / name, (old, old))
     run.go(rate=0.5)
     for folder in (run.folder, run.folder / "counts", run.folder / "images"):
-        assert [name for name in names if (folder / name).exists()] == names[1:]
+        assert [name for name in names if (folder / name).exists()] == names[2 if alone else 1 :]
+    assert run_status(run.folder).running is (False if alone else None)
     assert run_status(run.folder).done == 4

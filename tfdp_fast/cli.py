@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from tfdp_fast._verbs.common import BAD_INPUT, INTERRUPTED, OK, STANDARD_INPUT, show
 from tfdp_fast._verbs.parser import VERBS, build_parser
+from tfdp_fast._verbs.stopping import Stopped
 from tfdp_fast.errors import DataError, TfdpError
 
 
@@ -35,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             _drop_standard_output()
         _say(f"error: {_message(error)}")
         return BAD_INPUT
+    except Stopped as stopped:
+        _say(str(stopped))
+        return stopped.code
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED

@@ -18,6 +18,7 @@ from tfdp_fast._arguments import (
     image_size,
 )
 from tfdp_fast._verbs.common import OK, how_many, show
+from tfdp_fast._verbs.stopping import stoppable
 from tfdp_fast.errors import OptionError
 
 ENGINES = ("local", "threads", "ray", "dask")
@@ -45,7 +46,7 @@ exit codes:
   1  done, but annotations were set aside (--on-error skip); or shards have failed and nothing was chosen: run
      it again, and only these are tried; of status: the run is not complete
   2  bad input, bad usage, or output that cannot be written: one line on standard error
-  130  interrupted: run it again, and it goes on
+  130, 143, 129  interrupted by SIGINT (Ctrl-C), SIGTERM, SIGHUP: run it again, and it goes on
 """
 
 
@@ -136,7 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tfdp_fast.distributed import run as run_shards
     from tfdp_fast.distributed.watching import watched
 
-    with watched(bar=not (arguments.quiet or arguments.json)) as watcher:
+    with stoppable(), watched(bar=not (arguments.quiet or arguments.json or arguments.verbose)) as watcher:
         result = run_shards(
             arguments.sources or None,
             arguments.output,

@@ -147,15 +147,22 @@ class RunFolder:
         except OSError:
             return None
         try:
-            return not _try_to_lock(descriptor)
+            locked = _try_to_lock(descriptor)
+            return None if locked is None else not locked
         finally:
             os.close(descriptor)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other drivers out, where the folder is on this machine; OutputError if one is at work."""
+    def locked(self) -> Iterator[bool]:
+        """Keep other drivers out, where the folder is on this machine; OutputError if one is at work.
+
+        Yields
+        ------
+        bool
+            Whether they are kept out; not so on an object store, and on file systems without locks.
+        """
         if self.storage.local is None:
-            yield
+            yield False
             return
         path = self.storage.local / ".lock"
         try:
@@ -164,8 +171,7 @@ class RunFolder:
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from error
         try:
-            _lock(descriptor, self.storage.location)
-            yield
+            yield _lock(descriptor, self.storage.location)
         finally:
             os.close(descriptor)
 
@@ -180,21 +186,22 @@ def _check_images(file: Any, name: str) -> None:
         pass
 
 
-def _lock(descriptor: int, location: str) -> None:
+def _lock(descriptor: int, location: str) -> bool:
     for _ in range(_ATTEMPTS):
-        if _try_to_lock(descriptor):
-            return
+        if (locked := _try_to_lock(descriptor)) is not False:
+            return locked is True
         time.sleep(_BETWEEN)  # who looks whether a driver is at work has the lock for a moment
     raise OutputError(f"{location}: another run is at work in this folder")
 
 
-def _try_to_lock(descriptor: int) -> bool:
+def _try_to_lock(descriptor: int) -> bool | None:
+    """Get the lock, if nobody else has it; None on a file system without locks."""
     import fcntl
 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a file system without locks
-        return True
+    except OSError:
+        return None
     return True

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -219,20 +220,19 @@ def run(
         there = RunFolder(storage, planned)
     else:
         there.adopt(planned, changed)
-    with there.locked():
-        storage.sweep("", "counts", "images", *SHARED_FOLDERS)
-        with Stages(there, engine, workers, address, retries, watcher or Watcher()) as stages:
-            result = replace(_carried_out(there, stages), seconds=time.perf_counter() - begun)
-            if not result.failed:
-                text = json.dumps(result.to_json(), indent=1)
-                storage.write_bytes(RESULT, text.encode() + b"\n")
-            stages.journal.write(
-                "end",
-                scored=result.scored,
-                failed=len(result.failed),
-                seconds=round(result.seconds, 3),
-                kept=None if result.chosen is None else result.chosen.k,
-            )
+    stages = Stages(there, engine, workers, address, retries, watcher or Watcher())
+    with there.locked() as alone, _swept(storage, alone), stages:
+        result = replace(_carried_out(there, stages), seconds=time.perf_counter() - begun)
+        if not result.failed:
+            text = json.dumps(result.to_json(), indent=1)
+            storage.write_bytes(RESULT, text.encode() + b"\n")
+        stages.journal.write(
+            "end",
+            scored=result.scored,
+            failed=len(result.failed),
+            seconds=round(result.seconds, 3),
+            kept=None if result.chosen is None else result.chosen.k,
+        )
     return result
 
 
@@ -242,6 +242,17 @@ def _check(changed: str, retries: Any, shard_instances: Any) -> None:
     for name, value, least in (("retries", retries, 0), ("shard_instances", shard_instances, 1)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
             raise OptionError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+@contextlib.contextmanager
+def _swept(storage: Storage, alone: bool) -> Iterator[None]:
+    """A block before and after which there is nothing that dead writers have left."""
+    folders = ("", "counts", "images", *SHARED_FOLDERS)
+    storage.sweep(*folders, alone=alone)
+    try:
+        yield
+    finally:
+        storage.sweep(*folders, alone=alone)
 
 
 def _names_of(source: Source) -> list[str] | None:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+from tfdp_fast._text import one_line
 from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.driving import drive
 from tfdp_fast.distributed.engines import Engine, open_engine
@@ -103,8 +105,13 @@ class Stages:
         self._stack.enter_context(self.journal)
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.journal.write("stopped", reason=one_line(f"{type(error).__name__}: {error}"))
+        # The engine is told of the error: it does not wait for what runs.
+        self._stack.__exit__(kind, error, trace)
 
     def score_shards(self) -> tuple[int, list[tuple[Shard, ShardState]]]:
         """Pass 1: score the shards that are missing.

@@ -262,18 +262,18 @@ class Storage:
             if filesystem.get_file_info(path).type != fs.FileType.NotFound:
                 filesystem.delete_file(path)
 
-    def sweep(self, *folders: str) -> list[str]:
+    def sweep(self, *folders: str, alone: bool = False) -> list[str]:
         """Remove temporary files that dead writers have left, and return their names.
 
         On object stores there are none. A file counts as left when nobody has written to it for a quarter of
-        an hour.
+        an hour; or at once, if it is known that nobody else is at work here.
         """
         swept = []
         if self.local is not None:
             for folder in folders:
                 with contextlib.suppress(OSError):
                     for path in (self.local / folder).iterdir():
-                        if _TEMPORARY(path.name) and time.time() - path.stat().st_mtime > _STALE:
+                        if _TEMPORARY(path.name) and (alone or time.time() - path.stat().st_mtime > _STALE):
                             path.unlink()
                             swept.append(f"{folder}/{path.name}")
         return swept

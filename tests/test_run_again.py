@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import errno
+import itertools
 import json
 import os
 import time
@@ -340,7 +340,7 @@ def no_locks(*_: object) -> None:
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_what_dead_writers_have_left(run: Run, monkeypatch: pytest.MonkeyPatch, alone: bool) -> None:
-    """It goes at once if nobody else can be at work; without locks, when nobody has written to it for long."""
+    """It goes at once if nobody else can be at work; without locks, when it is old."""
     if not alone:
         monkeypatch.setattr("fcntl.flock", no_locks)
     names = [".tfdp-0123456789abcdef.tmp", ".tfdp-0123456789abcdee.tmp", ".tfdp-0.tmp", "notes.txt"]

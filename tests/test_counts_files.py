@@ -235,6 +235,20 @@ def test_encodings(tmp_path: Path, text_ids: bool) -> None:
     assert schema.metadata.keys() == {b"tfdp_fast", b"tfdp_fast_sha256"}
 
 
+def test_long_names_are_in_a_dictionary(tmp_path: Path) -> None:
+    """Each once, however many rows its image has, although there are more than pyarrow's megabyte of them."""
+    square = {"segmentation": [[1, 1, 7, 1, 7, 7, 1, 7]], "category_id": 1}
+    noise = np.random.default_rng(0)
+    about = {"height": 9, "width": 9, "annotations": [square] * 20}
+    images = [{"image_id": i, "file_name": noise.bytes(600).hex(), **about} for i in range(1500)]
+    file = scored(Shard("a", make=lambda: images), tmp_path)
+    column = pq.read_metadata(file).row_group(0).column(1)
+    assert (column.path_in_schema, column.has_dictionary_page) == ("file_name", True)
+    assert 1500 * 1200 < column.total_uncompressed_size < 1500 * 1200 + 100_000
+    [block] = opened(file)
+    assert block.file_names.to_pylist() == [image["file_name"] for image in images]
+
+
 @pytest.mark.parametrize("rows", [1, 2, 4, 7, 100])
 def test_row_groups_end_where_images_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     path = write_coco(odd_coco(), tmp_path / "a.json")

@@ -145,6 +145,8 @@ def test_other_versions_columns_and_rows(tmp_path: Path, kind: Kind) -> None:
         assert "is no file of " in refusal(read, again(other))
     assert "columns" in refusal(read, again(about, table.drop_columns(["file_name"])))
     assert "rows" in refusal(read, again(about, table.slice(1)))
+    # Of an image with several annotations, one less: as many images as before.
+    assert "rows" in refusal(read, again(about, pa.concat_tables([table.slice(0, 2), table.slice(3)])))
     assert "rows" in refusal(read, again(about, pa.concat_tables([table, table.slice(1, 4)])))
 
 

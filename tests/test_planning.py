@@ -190,16 +190,19 @@ def test_paths_in_their_order(tmp_path: Path) -> None:
 
 
 def test_nothing(tmp_path: Path) -> None:
-    for nothing in (
+    nothings: list[Any] = [
         [],
         iter([]),
         str(tmp_path / "no.json"),
         f"{tmp_path}/*.json",
         [str(tmp_path / "no.tar")],
-    ):
+    ]
+    for nothing in nothings:
         with pytest.raises(DataError):
             plan(nothing, DEFAULTS)
     shard = Shard("a", make=list)
+    with pytest.raises(OptionError, match="shard a is given twice"):
+        plan([shard, Shard("b", make=list), Shard("a", "a.tar")], DEFAULTS)
     for mixed in ([shard, "a"], [1], [shard, None]):
         with pytest.raises(OptionError, match="a source is a path, several paths, or shards"):
             plan(mixed, DEFAULTS)  # type: ignore[arg-type]

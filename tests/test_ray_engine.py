@@ -23,8 +23,6 @@ from tfdp_fast.distributed.engines import open_engine
 from tfdp_fast.distributed.ray_engine import RayExecutor
 from tfdp_fast.errors import EngineError, OptionError
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # of Ray's own processes
-
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:

@@ -95,6 +95,15 @@ def test_without_a_source(run: Run) -> None:
     before = times(run.folder)
     assert_is_one_pass(run.folder, distributed.run(None, run.folder, **ENGINE), run.scores, rate=0.5)
     assert_is_one_pass(run.folder, distributed.run(None, run.folder, k=2, **ENGINE), run.scores, k=2)
+    for choice in (
+        {"keep": 0.4, "of": "all", "order": "lowest"},
+        {"rate": 0.3, "of": "annotated", "strategy": "random", "seed": 3},
+        {"k": 2},
+    ):
+        run.go(**choice)
+        (run.folder / "keep.txt").unlink()
+        result = distributed.run(None, run.folder, **ENGINE)
+        assert_is_one_pass(run.folder, result, run.scores, **choice)
     run.file("counts", 1).unlink()
     result = distributed.run(None, run.folder, **ENGINE)
     assert_is_one_pass(run.folder, result, run.scores, k=2)
@@ -331,7 +340,7 @@ def no_locks(*_: object) -> None:
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_what_dead_writers_have_left(run: Run, monkeypatch: pytest.MonkeyPatch, alone: bool) -> None:
-    """It goes at once if nobody else can be at work, else when nobody has written to it for long."""
+    """It goes at once if nobody else can be at work; without locks, when it is old."""
     if not alone:
         monkeypatch.setattr("fcntl.flock", no_locks)
     names = [".tfdp-0123456789abcdef.tmp", ".tfdp-0123456789abcdee.tmp", ".tfdp-0.tmp", "notes.txt"]

@@ -42,7 +42,6 @@ def run_report(result: RunResult) -> Report:
     rows += annotation_rows(asdict(result))
     if result.problems:
         rows.append(("set aside", f"{number(result.problems)}, listed in {result.folder}/problems.jsonl"))
-    rows.append(("time", f"{result.seconds:.1f} s"))
     if chosen is not None:
         rows.append(("subset", chosen.sha256[:16]))
     return Report(f"Ran {result.folder}", result.to_json(), rows, [_classes(result)])

@@ -137,7 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tfdp_fast.distributed import run as run_shards
     from tfdp_fast.distributed.watching import watched
 
-    with stoppable(), watched(bar=not (arguments.quiet or arguments.json)) as watcher:
+    with stoppable(), watched(bar=not (arguments.quiet or arguments.json or arguments.verbose)) as watcher:
         result = run_shards(
             arguments.sources or None,
             arguments.output,

@@ -19,7 +19,6 @@ from tfdp_fast.distributed.counts_reading import CountsBlock, CountsFile
 from tfdp_fast.distributed.footers import check_columns, footer_metadata, footer_text, reading_errors
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError
-from tfdp_fast.kernels.sums import balance, sum_groups
 from tfdp_fast.scores import Variant, class_balanced, scale_invariant
 from tfdp_fast.tables import Ids
 from tfdp_fast.totals import ClassTotals
@@ -75,6 +74,8 @@ class RunTotals:
         values = counts.si_scs() if scale_invariant(self.variant) else counts.scs()
         if not class_balanced(self.variant):
             return values
+        from tfdp_fast.kernels.sums import balance
+
         return balance(values, np.searchsorted(self.category_ids, category_ids), self.totals)
 
 
@@ -170,6 +171,8 @@ def score_images(key: str, storage: Storage, totals: RunTotals, shared: str | No
 
 def _image_columns(block: CountsBlock, totals: RunTotals) -> dict[str, Any]:
     """The columns of the images of a block."""
+    from tfdp_fast.kernels.sums import sum_groups
+
     offsets, counts, categories = block.offsets, block.counts, block.category_ids
     if block.crowd.any():
         scored = ~block.crowd

@@ -55,12 +55,15 @@ class Input:
         When a file was changed last, in nanoseconds; 0 for a folder, and where that is not known.
     is_folder : bool
         Whether it is a folder.
+    prefix : str
+        What comes before the file names of its images, because it is a folder in one that was named.
     """
 
     path: str
     size: int
     modified: int
     is_folder: bool = False
+    prefix: str = ""
 
 
 def expand(sources: Sequence[str], format: str | None = None) -> list[Input]:
@@ -254,7 +257,7 @@ def _numbered(folder: str, found: Iterable[Entry]) -> list[Input]:
         return [Input(folder, 0, 0, is_folder=True)]
     return [
         *(_file(joined(folder, name), shards[name]) for name in layout.tars),
-        *(Input(joined(folder, name), 0, 0, is_folder=True) for name in layout.folders),
+        *(Input(joined(folder, name), 0, 0, True, f"{name}/") for name in layout.folders),
     ]
 
 

@@ -175,6 +175,7 @@ _COMPLETE: dict[str, Any] = {
     "modified": 0,
     "begin": None,
     "end": None,
+    "prefix": "",
     "version": "",
 }
 

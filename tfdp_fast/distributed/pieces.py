@@ -1,12 +1,14 @@
 """Files of many pieces, each of them a table, of which a reader wants one: what a task has for others.
 
 A file begins with its index, so that a piece is found and read by two small reads, however many there are.
-Each piece is a stream of Arrow's IPC format; one that is empty takes no room.
+Each piece is a stream of Arrow's IPC format, with a checksum in the index; one that is empty takes no room.
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,10 +19,12 @@ from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError
 from tfdp_fast.formats._arrow_tables import arrow_errors
 
-__all__ = ["made_from", "read_piece", "write_pieces"]
+__all__ = ["are_whole", "made_from", "read_piece", "write_pieces"]
 
 _HEAD = struct.Struct("<8s64sq")
 """What the file is, what it was made from, and how many pieces there are. After it, where each begins."""
+_ENTRY = struct.Struct("<qI")
+"""Where a piece begins, and its CRC-32; 0 of one that is empty, and after the last one."""
 
 _MAGIC = b"TFDPIPC1"
 _DIGEST = b"made_from"
@@ -72,12 +76,15 @@ def write_pieces(storage: Storage, name: str, digest: str, n: int, pieces: Itera
         ends.append(content.tell())
     lengths = np.zeros(n, np.int64)
     lengths[numbers] = np.diff(ends, prepend=0)
-    first = _HEAD.size + 8 * (n + 1)
-    index = first + np.concatenate([[0], np.cumsum(lengths)])
+    whole = memoryview(content.getvalue())
+    begins = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+    checksums = [*(zlib.crc32(whole[begin:end]) for begin, end in itertools.pairwise(begins)), 0]
+    first = _HEAD.size + _ENTRY.size * (n + 1)
     with storage.create(name) as file:
         file.write(_HEAD.pack(_MAGIC, digest.encode(), n))
-        file.write(index.astype("<i8").tobytes())
-        file.write(content.getvalue())
+        for begin, checksum in zip(begins, checksums, strict=True):
+            file.write(_ENTRY.pack(first + begin, checksum))
+        file.write(whole)
         return file.tell()
 
 
@@ -91,20 +98,38 @@ def read_piece(storage: Storage, name: str, digest: str, piece: int) -> Any:
     """
     source = storage.path_of(name)
     with storage.open(name) as file, arrow_errors(source):
-        file.seek(_HEAD.size + 8 * piece)
-        where = file.read(16)
-        if len(where) < 16:
+        file.seek(_HEAD.size + _ENTRY.size * piece)
+        where = file.read(2 * _ENTRY.size)
+        if len(where) < 2 * _ENTRY.size:
             raise DataError(source, None, f"ends before piece {piece}")
-        begin, end = struct.unpack("<qq", where)
-        if begin == end:
+        (begin, checksum), (end, _) = _ENTRY.iter_unpack(where)
+        if begin == end and not checksum:
             # Nothing in it says what it is of.
             _check(made_from(storage, name), digest, source)
             return None
-        file.seek(begin)
-        table = pa.ipc.open_stream(file.read(end - begin)).read_all()
+        content = b""
+        if 0 < begin < end <= file.size():
+            file.seek(begin)
+            content = file.read(end - begin)
+        if not content or zlib.crc32(content) != checksum:
+            raise DataError(source, None, f"is damaged: the checksum of piece {piece} is wrong")
+        table = pa.ipc.open_stream(content).read_all()
     metadata = table.schema.metadata or {}
     _check(metadata.get(_DIGEST, b"").decode(), digest, source)
     return table
+
+
+def are_whole(storage: Storage, name: str) -> bool:
+    """Whether all pieces of a file can be read."""
+    try:
+        digest = made_from(storage, name)
+        with storage.open(name) as file:
+            _, _, n = _HEAD.unpack(file.read(_HEAD.size))
+        for piece in range(n):
+            read_piece(storage, name, digest or "", piece)
+    except (DataError, struct.error):
+        return False
+    return True
 
 
 def made_from(storage: Storage, name: str) -> str | None:

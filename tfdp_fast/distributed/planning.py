@@ -91,12 +91,12 @@ def _cut(given: Input, options: MeasuringOptions, instances: int) -> list[Shard]
     if len(ranges) > 1:
         return [_part(given, unit, *part, given.size, given.modified) for part in ranges]
     about = identity(given.path) if given.is_folder else (given.size, given.modified)
-    return [Shard(given.path, given.path, *about)]
+    return [Shard(given.path, given.path, *about, prefix=given.prefix)]
 
 
 def _part(given: Input, unit: str, begin: int, end: int, size: int, modified: int) -> Shard:
     name = f"{given.path}#{unit}={begin}-{end}"
-    return Shard(name, given.path, size, modified, begin, end)
+    return Shard(name, given.path, size, modified, begin, end, given.prefix)
 
 
 def pieces_of(images: Iterable[Any], size: int = 10_000, name: str = "piece") -> Iterator[Shard]:

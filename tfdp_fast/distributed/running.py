@@ -23,7 +23,7 @@ from tfdp_fast.distributed.selecting import DROP, KEEP, Chosen, Numbers, choose_
 from tfdp_fast.distributed.shards import MeasuringOptions
 from tfdp_fast.distributed.stages import Stages, Watcher
 from tfdp_fast.distributed.storage import Storage, is_address
-from tfdp_fast.distributed.straddling import SHARED_FOLDERS, find_straddling
+from tfdp_fast.distributed.straddling import SHARED_FOLDERS, discard_damaged, find_straddling
 from tfdp_fast.distributed.wanted import Wanted
 from tfdp_fast.errors import DataError, OptionError
 from tfdp_fast.formats.dataset import Difficult, OnError, Problem
@@ -220,11 +220,8 @@ def run(
         there = RunFolder(storage, planned)
     else:
         there.adopt(planned, changed)
-    with (
-        there.locked() as alone,
-        _swept(storage, alone),
-        Stages(there, engine, workers, address, retries, watcher or Watcher()) as stages,
-    ):
+    stages = Stages(there, engine, workers, address, retries, watcher or Watcher())
+    with there.locked() as alone, _swept(storage, alone), stages:
         result = replace(_carried_out(there, stages), seconds=time.perf_counter() - begun)
         if not result.failed:
             text = json.dumps(result.to_json(), indent=1)
@@ -287,6 +284,8 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
     if lost:
         names = {name for name, _ in lost}
         folder.discard_damaged([shard for shard in manifest.shards if shard.name in names])
+        if straddling.shards:
+            discard_damaged(storage)
         return replace(result, failed=[FailedShard(name, reason, stages.tries) for name, reason in lost])
     chosen = None
     if manifest.wanted.share is not None:

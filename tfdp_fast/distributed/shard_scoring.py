@@ -156,8 +156,9 @@ def _opened(shard: Shard, options: MeasuringOptions) -> Iterator[Dataset]:
         return
     with staged(shard.path) as local:
         try:
-            if shard.begin is not None and shard.end is not None:
-                yield open_numbered(str(local), shard.begin, shard.end, OpenOptions(options.on_error))
+            if shard.prefix or shard.begin is not None:
+                only = OpenOptions(options.on_error)
+                yield open_numbered(str(local), only, shard.begin, shard.end, shard.prefix)
             else:
                 yield open_dataset(local, on_error=options.on_error, **how)
         except DataError as error:

@@ -106,6 +106,8 @@ class Shard:
     begin, end : int or None
         Which part of it: of a Parquet file the row groups from `begin` to `end` - 1, of a folder of
         ``sa_<n>.json`` the numbers from `begin` to `end` - 1. None for all of it.
+    prefix : str
+        What comes before the file names of its images, for a folder of ``sa_<n>.json`` in a larger one.
     version : str
         What tells it from another one of the same name, where size and time do not.
     make : callable, optional
@@ -127,6 +129,7 @@ class Shard:
     modified: int = 0
     begin: int | None = None
     end: int | None = None
+    prefix: str = ""
     version: str = ""
     make: Callable[[], Any] | None = None
 

@@ -30,19 +30,21 @@ from numpy.typing import NDArray
 
 from tfdp_fast._output import PathLike
 from tfdp_fast.distributed.counts_reading import CountsFile
+from tfdp_fast.distributed.footers import footer_metadata, footer_text, reading_errors
 from tfdp_fast.distributed.merging import MEMORY, IdRun, shared
 from tfdp_fast.distributed.merging_shards import ShardBounds
+from tfdp_fast.distributed.pieces import are_whole
 from tfdp_fast.distributed.shards import MeasuringOptions, Shard
 from tfdp_fast.distributed.spilling import Spill
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError
-from tfdp_fast.formats._arrow_tables import arrow_errors
 from tfdp_fast.tables import Ids
 
 __all__ = [
     "SHARED_FOLDERS",
     "SharedImages",
     "Straddling",
+    "discard_damaged",
     "find_straddling",
     "read_chunk",
     "read_shared",
@@ -58,7 +60,6 @@ CHUNK = 1 << 16
 
 _FORMAT = 1
 _NAME = "tfdp-fast shared images"
-_SHARDS = b"shards"
 
 
 @dataclass(frozen=True)
@@ -155,21 +156,26 @@ def find_straddling(
         for number, (shard, of) in enumerate(zip(shards, bounds, strict=True))
         if of.lowest is not None and of.highest is not None
     ]
+    # The lists are of the plan: without one, those of an interrupted run are taken for nothing.
+    storage.delete(PLAN)
     with Spill(folder) as spill:
         lists = _Lists(storage, [shard.key for shard in shards], bounds, spill)
         for ids, of in shared(runs, memory=memory, folder=folder):
             lists.add(ids, of)
         found = lists.finish(digest)
-    text = json.dumps({"file": _NAME, "format_version": _FORMAT, **asdict(found)})
-    storage.write_bytes(PLAN, text.encode())
+    content = asdict(found)
+    about = {"file": _NAME, "format_version": _FORMAT, "sha256": _sha256(content)}
+    storage.write_bytes(PLAN, json.dumps(about | content).encode())
     return found
 
 
 def read_straddling(storage: Storage) -> Straddling | None:
-    """What `find_straddling` has found before; None if that is not there, or is of another version."""
+    """What `find_straddling` has found before; None if it is not there, damaged, or of another version."""
     try:
         found = json.loads(storage.read_bytes(PLAN))
         if (found.pop("file"), found.pop("format_version")) != (_NAME, _FORMAT):
+            return None
+        if found.pop("sha256") != _sha256(found):
             return None
         found["shards"] = {key: (number, name) for key, (number, name) in found["shards"].items()}
         return Straddling(**found)
@@ -177,9 +183,22 @@ def read_straddling(storage: Storage) -> Straddling | None:
         return None
 
 
+def _sha256(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def discard_damaged(storage: Storage) -> None:
+    """Remove what cannot be read of the files of shared images; it is made again when it is needed."""
+    for folder in ("shared/rows", "shared/scores"):
+        for name in storage.files(folder):
+            if not are_whole(storage, f"{folder}/{name}"):
+                storage.delete(f"{folder}/{name}")
+    storage.delete(PLAN)
+
+
 def read_shared(storage: Storage, key: str) -> SharedImages:
     """The shared images of a shard; DataError if they cannot be read."""
-    table = _read(storage, _shard_name(key))
+    table, _ = _read(storage, _shard_name(key))
     return SharedImages(
         table["image_id"].combine_chunks(),
         table["chunk"].to_numpy(),
@@ -204,8 +223,7 @@ def read_chunk(storage: Storage, chunk: int) -> tuple[Any, NDArray[np.int32], li
     DataError
         If they cannot be read.
     """
-    table = _read(storage, _chunk_name(chunk))
-    shards = json.loads((table.schema.metadata or {}).get(_SHARDS, b"[]"))
+    table, shards = _read(storage, _chunk_name(chunk))
     return table["image_id"].combine_chunks(), table["owner"].to_numpy(), shards
 
 
@@ -275,9 +293,7 @@ class _Lists:
         table = pa.table({"image_id": _arrow(ids[first]), "owner": pa.array(shards[first].astype(np.int32))})
         having = np.unique(shards).tolist()
         chunk = len(self._segments)
-        _write(
-            self._storage, _chunk_name(chunk), table.replace_schema_metadata({_SHARDS: json.dumps(having)})
-        )
+        _write(self._storage, _chunk_name(chunk), table, having)
         order = np.argsort(shards, kind="stable")
         counts = np.bincount(shards, minlength=len(self._keys))
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
@@ -327,11 +343,20 @@ def _chunk_name(chunk: int) -> str:
     return f"shared/chunks/{chunk}.parquet"
 
 
-def _write(storage: Storage, name: str, table: Any) -> None:
+def _write(storage: Storage, name: str, table: Any, shards: list[int] | None = None) -> None:
+    about = footer_metadata(json.dumps([table.num_rows, shards]))
     with storage.create(name) as file:
-        pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+        pq.write_table(
+            table.replace_schema_metadata(about), file, compression="zstd", write_page_checksum=True
+        )
 
 
-def _read(storage: Storage, name: str) -> Any:
-    with storage.open(name) as file, arrow_errors(storage.path_of(name)):
-        return pq.read_table(file, page_checksum_verification=True)
+def _read(storage: Storage, name: str) -> tuple[Any, Any]:
+    """A list that `_write` has written, and the shards that it was given."""
+    source = storage.path_of(name)
+    with storage.open(name) as file, reading_errors(source):
+        table = pq.read_table(file, page_checksum_verification=True)
+        rows, shards = json.loads(footer_text(table.schema.metadata, source)) or (-1, None)
+    if table.num_rows != rows:
+        raise DataError(source, None, "is damaged: it has not as many rows as it says")
+    return table, shards

@@ -290,8 +290,15 @@ def why_malformed(text: memoryview, error: Exception, skipped: int = 0) -> Calla
     match = _MESSAGE.match(str(error))
     reason, position = match.groups() if match else (str(error), None)
     if position is None:
-        return lambda: _not_json(text, "it ends too early", len(text), skipped)
+        return lambda: _cut_short(text, skipped)
     return lambda: _not_json(text, reason, int(position), skipped)
+
+
+def _cut_short(text: memoryview, skipped: int) -> str:
+    """It ends too early, or before that is what is no UTF-8: versions of msgspec differ in what they see."""
+    invalid = _invalid_utf8(text)
+    reason = "it ends too early" if invalid == len(text) else "invalid UTF-8"
+    return _not_json(text, reason, invalid, skipped)
 
 
 def _not_json(text: memoryview, reason: str, position: int, skipped: int) -> str:

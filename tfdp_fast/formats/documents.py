@@ -85,12 +85,19 @@ def number_ranges(path: str, documents: int) -> list[tuple[int, int]]:
     return [(begin, end) for begin, end in zip(firsts, ends, strict=True) if begin < end]
 
 
-def open_numbered(path: str, begin: int, end: int, options: OpenOptions) -> Dataset:
-    """Open those documents ``sa_<n>.json`` of a folder whose numbers are from `begin` to `end` - 1."""
-    found = find(path)
-    chosen = slice(*np.searchsorted(found.numbers, [begin, end]).tolist())
-    some = Found(path, numbers=found.numbers[chosen], digits=found.digits[chosen])
-    dataset = NumberedFiles(path, options, [some], path)
+def open_numbered(
+    path: str, options: OpenOptions, begin: int | None = None, end: int | None = None, prefix: str = ""
+) -> Dataset:
+    """Open a folder of documents ``sa_<n>.json``, or those whose numbers are from `begin` to `end` - 1.
+
+    The prefix, ``"sa_000001/"`` for example, comes before the file names of images; the folder ends with it.
+    """
+    found = find(path, prefix)
+    first, last = (
+        None if bound is None else int(np.searchsorted(found.numbers, bound)) for bound in (begin, end)
+    )
+    some = Found(path, prefix, found.numbers[first:last], found.digits[first:last])
+    dataset = NumberedFiles(path, options, [some], path.removesuffix(prefix.rstrip("/")).rstrip("/"))
     dataset.options = options
     return dataset
 

@@ -234,7 +234,7 @@ def test_a_shard_that_has_changed(run: Run) -> None:
         tfdp.OptionError, match=r"changed: \S*part 01.json \([\d,]+ bytes now, [\d,]+ before\)"
     ):
         run.go(rate=0.5)
-    with pytest.raises(tfdp.OptionError, match="changed='rescore' takes it as it is now"):
+    with pytest.raises(tfdp.OptionError, match="--changed rescore, or changed='rescore', takes"):
         run.go(rate=0.5)
     assert times(run.folder) == before
     result = run.go(rate=0.5, changed="rescore")
@@ -354,3 +354,25 @@ def test_what_dead_writers_have_left(run: Run, monkeypatch: pytest.MonkeyPatch, 
         assert [name for name in names if (folder / name).exists()] == names[2 if alone else 1 :]
     assert run_status(run.folder).running is (False if alone else None)
     assert run_status(run.folder).done == 4
+
+
+def test_what_is_not_said_stays_as_it_was(run: Run) -> None:
+    run.go(rate=0.4, of="all", strategy="random", seed=5)
+    result = distributed.run(None, run.folder, seed=6, **ENGINE)
+    choice = {"rate": 0.4, "of": "all", "strategy": "random", "seed": 6}
+    assert_is_one_pass(run.folder, result, run.scores, **choice)
+    result = distributed.run(None, run.folder, variant="scs", strategy="top", **ENGINE)
+    assert_is_one_pass(run.folder, result, tfdp.score(run.all, "scs"), rate=0.4, of="all")
+
+
+def test_a_shard_that_has_failed_may_be_mended(run: Run) -> None:
+    """Its file is another one then; the lists of an older result are gone meanwhile."""
+    bad = Path(run.parts[0]).with_name("z.json")
+    bad.write_bytes(b"[")
+    assert run.go([*run.parts, str(bad)], rate=0.5).failed
+    assert not {"keep.txt", "drop.txt", "result.json"} & {path.name for path in run.folder.iterdir()}
+    bad.write_text('{"images": [], "annotations": [], "categories": []}')
+    assert_is_one_pass(run.folder, run.go([*run.parts, str(bad)], rate=0.5), run.scores, rate=0.5)
+    bad.write_text('{"images": [], "annotations": [], "categories": []} ')
+    with pytest.raises(tfdp.OptionError, match=r"z\.json \(52 bytes now, 51 before\)"):
+        run.go([*run.parts, str(bad)], rate=0.5)

@@ -71,7 +71,7 @@ class RunFolder:
         found = manifest.differences(now)
         other_options = manifest.options != now.options
         if found and (other_options or changed == "raise"):
-            hint = "" if other_options else "; changed='rescore' takes it as it is now"
+            hint = "" if other_options else "; --changed rescore, or changed='rescore', takes it as it is now"
             raise OptionError(
                 f"{self.storage.location} is a run with other options or another source: "
                 f"{'; '.join(found)}{hint}"

@@ -160,7 +160,9 @@ class Manifest:
         other = [
             f"{shard.name} ({_difference(shard, shards[shard.name])})"
             for shard in self.shards
-            if shard.name in shards and shard.identity != shards[shard.name].identity
+            if shard.name in shards
+            and shard.identity != shards[shard.name].identity
+            and self.state_of(shard).state != "failed"  # it may have been mended
         ]
         for what, names in (("changed", other), ("not in the source any more", gone)):
             if names:

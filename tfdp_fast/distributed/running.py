@@ -31,7 +31,7 @@ from tfdp_fast.formats.totals import totals_bytes
 from tfdp_fast.masks import Polygons
 from tfdp_fast.scores import Variant
 from tfdp_fast.selection import Of, check_share
-from tfdp_fast.strategies import Order, Strategy, StrategyName
+from tfdp_fast.strategies import Order, StrategyName
 
 __all__ = ["RunResult", "run"]
 
@@ -186,7 +186,6 @@ def run(
     share = None
     if any(given is not None for given in (rate, keep, k)):
         share = check_share(rate=rate, keep=keep, k=k, of=of or "scored")
-    wanted = Wanted(share, of or "scored", Strategy(strategy or "top", order, seed), variant or "tfdp")
     _check(changed, retries, shard_instances)
     check_engine(engine, workers=workers, address=address)
     given: dict[str, Any] = {
@@ -198,20 +197,20 @@ def run(
         "image_size": image_size,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    options = MeasuringOptions(**given)
-    options.check()
+    MeasuringOptions(**given).check()
     storage = Storage(folder)
     there = RunFolder.read(storage)
+    before = None
     if source is None:
         if there is None:
             raise OptionError(f"{storage.location} holds no run yet: say what the source is")
         before = there.manifest
-        options = replace(before.options, **given)
-        if wanted == Wanted():
-            wanted = before.wanted
         source = before.source
         if source is None:
             raise OptionError(f"the shards of {storage.location} were made by the caller: give them again")
+    options = replace(MeasuringOptions() if before is None else before.options, **given)
+    wanted = Wanted() if before is None else before.wanted
+    wanted = wanted.but(share, of, strategy, order, seed, variant)
     named = source if isinstance(source, str) else cast(Source, list(source))  # not to be used up
     instances = shard_instances or (INSTANCES if there is None else there.manifest.shard_instances)
     shards = plan(named, options, instances)
@@ -276,6 +275,7 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
     # What has come out before does not stay beside what comes out now.
     storage.delete(RESULT)
     if failed:
+        _delete_lists(storage)
         return result
     merger = _merged(folder)
     storage.write_bytes(TOTALS, totals_bytes(merger.totals))
@@ -301,8 +301,7 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
             folder.discard_damaged(manifest.shards)
             raise
     else:
-        for name in (KEEP, DROP):
-            storage.delete(name)
+        _delete_lists(storage)
     return replace(
         result,
         images=merger.images - straddling.repeats,
@@ -315,6 +314,11 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
         classes=merger.classes(),
         chosen=chosen,
     )
+
+
+def _delete_lists(storage: Storage) -> None:
+    for name in (KEEP, DROP):
+        storage.delete(name)
 
 
 def _merged(folder: RunFolder) -> Merger:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from tfdp_fast.errors import OptionError
 from tfdp_fast.scores import Variant
 from tfdp_fast.selection import Of
-from tfdp_fast.strategies import Strategy
+from tfdp_fast.strategies import Order, Strategy, StrategyName
 
 __all__ = ["Wanted"]
 
@@ -51,6 +51,30 @@ class Wanted:
             raise OptionError(f"of must be 'scored', 'annotated' or 'all', got {self.of!r}")
         if self.variant not in get_args(Variant):
             raise OptionError(f"variant must be 'tfdp', 'scs', 'si' or 'cb', got {self.variant!r}")
+
+    def but(
+        self,
+        share: Fraction | int | None,
+        of: Of | None,
+        strategy: StrategyName | None,
+        order: Order | None,
+        seed: int | None,
+        variant: Variant | None,
+    ) -> Wanted:
+        """The same, but for what is given.
+
+        Examples
+        --------
+        >>> wanted = Wanted(5, of="all").but(None, None, "random", None, 7, None)
+        >>> wanted.share, wanted.of, wanted.strategy.name, wanted.strategy.seed
+        (5, 'all', 'random', 7)
+        """
+        how = self.strategy
+        if strategy is not None and strategy != how.name:
+            how = Strategy(strategy, order, seed)
+        elif order is not None or seed is not None:
+            how = Strategy(how.name, order or how.order, how.seed if seed is None else seed)
+        return Wanted(self.share if share is None else share, of or self.of, how, variant or self.variant)
 
     def to_json(self) -> dict[str, Any]:
         """As what JSON has."""

@@ -35,7 +35,7 @@ from tfdp_fast.timing.machine import describe_machine
 from tfdp_fast.timing.text import markdown
 
 BEGIN, END = "<!-- faults: written by bench/faults.py -->", "<!-- end of faults -->"
-SHARDS = 40
+SHARDS, PER_IMAGE = 40, 20
 
 
 class TooLateError(Exception):
@@ -93,6 +93,7 @@ class Patient:
             times.append(time.perf_counter() - begin)
             assert self.same(folder)
         self.seconds = statistics.median(times)
+        print(f"a full run takes {self.seconds:.1f} s", file=sys.stderr)
 
     def new(self) -> Path:
         """A run folder that is not there yet."""
@@ -155,7 +156,7 @@ def workers_killed(count: int, processes: Callable[[RunProcess], list[int]] = Ru
             victim: list[int] = []
 
             def busy(victim: list[int] = victim) -> bool:
-                victim += [one for one in processes(run) if holds_a_shard(one)]
+                victim += [one for one in processes(run) if is_open(one, "part-*.json")]
                 return bool(victim)
 
             if not run.until(busy):
@@ -170,10 +171,6 @@ def workers_killed(count: int, processes: Callable[[RunProcess], list[int]] = Ru
         return Trial(moments, patient.same(folder), again(folder), share)
 
     return strike
-
-
-def holds_a_shard(process: int) -> bool:
-    return any(is_open(process, f"part-{number:03d}.json") for number in range(SHARDS))
 
 
 def driver_ended(count: int, number: signal.Signals, low: float = 0.05) -> Fault:
@@ -240,10 +237,13 @@ class Row:
         What was done.
     trials : list of Trial
         What came of it.
+    seconds : float
+        What a run takes that is left alone.
     """
 
     what: str
     trials: list[Trial]
+    seconds: float
 
     def cells(self) -> list[str]:
         moments = [moment for trial in self.trials for moment in trial.moments]
@@ -267,7 +267,7 @@ def struck(what: str, fault: Fault, patient: Patient, times: int) -> Row:
     while len(trials) < times:
         with contextlib.suppress(TooLateError):
             trials.append(fault(patient))
-    row = Row(what, trials)
+    row = Row(what, trials, patient.seconds)
     print(f"| {' | '.join(row.cells())} |", flush=True)
     return row
 
@@ -343,12 +343,19 @@ def on_dask(corpus: Corpus, folder: Path, rng: random.Random, times: int) -> Ite
 def table(rows: Sequence[Row], instances: int, seconds: float) -> str:
     about = describe_machine()
     return (
-        f"{SHARDS} shards, {instances:,} instances with outlines across images of 8000 × 8000; "
-        f"{os.cpu_count()} processors ({about['processor']}); all of it took {seconds / 60:.0f} minutes. When: how "
-        "much of the time of a full run had passed, or how much of the disk was there. Time: what it took "
-        "after it was started again, else all of it, in full runs; median, least and most.\n\n"
+        f"{SHARDS} shards, {instances:,} instances with outlines across images of 8000 × 8000, on "
+        f"{about['processors']} processors ({about['processor']}). All of it took {seconds / 60:.0f} "
+        f"minutes; a run that is left alone takes {said(rows)}. When: how much of that time had passed, or "
+        "how much room the disk had, of what is needed. Time: of all of it or, where it was started again, "
+        "from there; in runs that are left alone; median, least and most.\n\n"
         + markdown(COLUMNS, [row.cells() for row in rows])
     )
+
+
+def said(rows: Sequence[Row]) -> str:
+    """How long runs take that are left alone."""
+    times = {row.what.partition(":")[0] if ":" in row.what else "here": row.seconds for row in rows}
+    return ", ".join(f"{seconds:.1f} s {where}" for where, seconds in times.items())
 
 
 def with_table(text: str, content: str) -> str:
@@ -371,8 +378,8 @@ def main() -> int:
     rng = random.Random(options.seed)
     folder = Path(tempfile.mkdtemp(prefix="tfdp-faults-"))
     try:
-        plain = write_corpus(folder / "plain data", shards=SHARDS, per_image=24)
-        shared = write_corpus(folder / "shared data", shards=SHARDS, per_image=24, shared=True)
+        plain = write_corpus(folder / "plain data", shards=SHARDS, per_image=PER_IMAGE)
+        shared = write_corpus(folder / "shared data", shards=SHARDS, per_image=PER_IMAGE, shared=True)
         rows: list[Row] = []
         if "local" in options.engines:
             rows += here((plain, shared), folder, rng, options.times)
@@ -382,7 +389,7 @@ def main() -> int:
             rows += on_dask(plain, folder, rng, options.times)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    text = table(rows, SHARDS * 16 * 24, time.perf_counter() - begin)
+    text = table(rows, SHARDS * 16 * PER_IMAGE, time.perf_counter() - begin)
     print(f"\n{text}")
     if options.page is not None:
         options.page.write_text(with_table(options.page.read_text(), text))

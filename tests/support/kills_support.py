@@ -293,11 +293,11 @@ def _all_of(pipe: int) -> str:
 
 
 def is_open(process: int, name: str) -> bool:
-    """Has a process a file of this name open?"""
+    """Has a process a file of this name open? It may have wildcards."""
     with contextlib.suppress(OSError):
         for file in Path(f"/proc/{process}/fd").iterdir():
             with contextlib.suppress(OSError):
-                if file.readlink().name == name:
+                if file.readlink().match(name):
                     return True
     return False
 

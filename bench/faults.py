@@ -29,7 +29,7 @@ import psutil
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from kills_support import Corpus, Expected, RunProcess, is_open, small_disk, write_corpus
+from kills_support import Corpus, Expected, RunProcess, kill_at, small_disk, write_corpus
 from run_support import events
 from tfdp_fast.timing.machine import describe_machine
 from tfdp_fast.timing.text import markdown
@@ -153,16 +153,8 @@ def workers_killed(count: int, processes: Callable[[RunProcess], list[int]] = Ru
         moments, last = [], patient.moment(0.3, 0.6)
         for _ in range(count):
             patient.wait(run, begin, last)
-            victim: list[int] = []
-
-            def busy(victim: list[int] = victim) -> bool:
-                victim += [one for one in processes(run) if is_open(one, "part-*.json")]
-                return bool(victim)
-
-            if not run.until(busy):
+            if not run.until(lambda: kill_at("part-*.json", processes(run))):
                 raise TooLateError
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(patient.rng.choice(victim), signal.SIGKILL)
             last = (time.perf_counter() - begin) / patient.seconds
             moments.append(last)
             last += patient.moment(0.1, 0.2)

@@ -54,14 +54,14 @@ class Trial:
         Whether all of its files have the same bytes in the end.
     again : int
         Tasks that were tried again in the same run.
-    share : float
-        How long it took from there, or all of it, as a share of a run that is left alone.
+    seconds : float
+        How long it took from where it was started again, or all of it.
     """
 
     moments: list[float]
     same: bool
     again: int
-    share: float
+    seconds: float
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Patient:
     options : list of str
         Of the engine.
     seconds : float
-        What a run takes that is left alone; the median of three.
+        What a run took that was left alone, a while ago.
     """
 
     expected: Expected
@@ -86,14 +86,15 @@ class Patient:
     number: int = field(default=0)
 
     def __post_init__(self) -> None:
-        times = []
-        for _ in range(3):
-            begin = time.perf_counter()
-            self.well(self.start(folder := self.new()))
-            times.append(time.perf_counter() - begin)
-            assert self.same(folder)
-        self.seconds = statistics.median(times)
-        print(f"a full run takes {self.seconds:.1f} s", file=sys.stderr)
+        self.left_alone()
+
+    def left_alone(self) -> float:
+        """What a full run takes now: the machine may have other work as well."""
+        begin = time.perf_counter()
+        self.well(self.start(folder := self.new()))
+        self.seconds = time.perf_counter() - begin
+        assert self.same(folder)
+        return self.seconds
 
     def new(self) -> Path:
         """A run folder that is not there yet."""
@@ -109,10 +110,10 @@ class Patient:
             raise RuntimeError(f"a run that should come to a good end has not: {ended}")
 
     def go_on(self, folder: Path, *more: str, **how: Any) -> float:
-        """Start again, to the good end; how long it took, as a share of a full run."""
+        """Start again, to the good end; how long it took, seconds."""
         begin = time.perf_counter()
         self.well(self.start(folder, *more, **how))
-        return (time.perf_counter() - begin) / self.seconds
+        return time.perf_counter() - begin
 
     def moment(self, low: float = 0.05, high: float = 0.95) -> float:
         return self.rng.uniform(low, high)
@@ -159,8 +160,8 @@ def workers_killed(count: int, processes: Callable[[RunProcess], list[int]] = Ru
             moments.append(last)
             last += patient.moment(0.1, 0.2)
         patient.well(run)
-        share = (time.perf_counter() - begin) / patient.seconds
-        return Trial(moments, patient.same(folder), again(folder), share)
+        seconds = time.perf_counter() - begin
+        return Trial(moments, patient.same(folder), again(folder), seconds)
 
     return strike
 
@@ -176,8 +177,8 @@ def driver_ended(count: int, number: signal.Signals, low: float = 0.05) -> Fault
             moments.append(patient.moment(low))
             patient.wait(run, time.perf_counter(), moments[-1])
             run.kill(number)
-        share = patient.go_on(folder)
-        return Trial(moments, patient.same(folder), again(folder), share)
+        seconds = patient.go_on(folder)
+        return Trial(moments, patient.same(folder), again(folder), seconds)
 
     return strike
 
@@ -195,8 +196,8 @@ def disk_full(patient: Patient) -> Trial:
         if ended.code == 0:
             raise TooLateError
         disk.make_room()
-        share = patient.go_on(inside, before=disk.before)
-        return Trial([moment], patient.same(disk.folder / "run"), again(disk.folder / "run"), share)
+        seconds = patient.go_on(inside, before=disk.before)
+        return Trial([moment], patient.same(disk.folder / "run"), again(disk.folder / "run"), seconds)
 
 
 def file_damaged(patient: Patient) -> Trial:
@@ -212,8 +213,8 @@ def file_damaged(patient: Patient) -> Trial:
     finally:
         path.write_bytes(good)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    share = patient.go_on(folder, "--changed", "rescore")
-    return Trial([], patient.same(folder), again(folder), share)
+    seconds = patient.go_on(folder, "--changed", "rescore")
+    return Trial([], patient.same(folder), again(folder), seconds)
 
 
 # --- All of them --------------------------------------------------------------------------------------------
@@ -230,7 +231,7 @@ class Row:
     trials : list of Trial
         What came of it.
     seconds : float
-        What a run takes that is left alone.
+        What a run takes that is left alone, one before and one after these.
     """
 
     what: str
@@ -239,7 +240,8 @@ class Row:
 
     def cells(self) -> list[str]:
         moments = [moment for trial in self.trials for moment in trial.moments]
-        retried, shares = ([getattr(trial, name) for trial in self.trials] for name in ("again", "share"))
+        retried = [trial.again for trial in self.trials]
+        shares = [trial.seconds / self.seconds for trial in self.trials]
         return [
             self.what,
             f"{len(self.trials)}",
@@ -256,10 +258,11 @@ COLUMNS = ["what", "times", "when", "same bytes", "tasks tried again", "time"]
 def struck(what: str, fault: Fault, patient: Patient, times: int) -> Row:
     """So many trials of a fault; those that come too late do not count."""
     trials: list[Trial] = []
+    before = patient.left_alone()
     while len(trials) < times:
         with contextlib.suppress(TooLateError):
             trials.append(fault(patient))
-    row = Row(what, trials, patient.seconds)
+    row = Row(what, trials, (before + patient.left_alone()) / 2)
     print(f"| {' | '.join(row.cells())} |", flush=True)
     return row
 
@@ -300,9 +303,9 @@ def on_ray(corpus: Corpus, folder: Path, rng: random.Random, times: int) -> Iter
             patient.wait(run, begin, moment)
             cluster.kill_node()
             patient.well(run)
-            share = (time.perf_counter() - begin) / patient.seconds
+            seconds = time.perf_counter() - begin
             cluster.add_node()
-            return Trial([moment], patient.same(path), again(path), share)
+            return Trial([moment], patient.same(path), again(path), seconds)
 
         yield struck("Ray: a worker killed", workers_killed(1, processes), patient, times)
         yield struck("Ray: one of two nodes killed", node_killed, patient, times)
@@ -346,8 +349,12 @@ def table(rows: Sequence[Row], instances: int, seconds: float) -> str:
 
 def said(rows: Sequence[Row]) -> str:
     """How long runs take that are left alone."""
-    times = {row.what.partition(":")[0] if ":" in row.what else "here": row.seconds for row in rows}
-    return ", ".join(f"{seconds:.1f} s {where}" for where, seconds in times.items())
+    times: dict[str, list[float]] = {}
+    for row in rows:
+        times.setdefault(f"on {row.what.partition(':')[0]}" if ":" in row.what else "here", []).append(
+            row.seconds
+        )
+    return ", ".join(f"{statistics.median(some):.1f} s {where}" for where, some in times.items())
 
 
 def with_table(text: str, content: str) -> str:

@@ -222,14 +222,28 @@ def _write_lists(storage: Storage, parts: ImageParts, cut: Cut) -> list[_Kept]:
 
 def _lines(batch: Any) -> Any:
     """Of each image its id and file name, with a tab between them. Control characters are spelt out."""
-    ids, names = batch["image_id"].cast(pa.string()), pc.fill_null(batch["file_name"], "")
-    return pc.binary_join_element_wise(_plain(ids), _plain(names), pa.scalar("\t")).combine_chunks()
+    ids, names = batch["image_id"], pc.fill_null(batch["file_name"], "")
+    ids = _plain(ids) if pa.types.is_string(ids.type) else ids.cast(pa.string())
+    return pc.binary_join_element_wise(ids, _plain(names), pa.scalar("\t")).combine_chunks()
 
 
 def _plain(texts: Any) -> Any:
+    """The same, with control characters spelt out."""
+    if not any(map(_may_have_control, texts.chunks)):
+        return texts
     if not pc.any(pc.match_substring_regex(texts, _CONTROL)).as_py():
         return texts
     return pa.chunked_array([pa.array([one_line(text) for text in texts.to_pylist()], pa.string())])
+
+
+def _may_have_control(texts: Any) -> bool:
+    """Whether there is a byte that is no printable ASCII: that is quicker to see than what each text has."""
+    _, offsets, data = texts.buffers()
+    if data is None or not len(texts):
+        return False
+    first, last = np.frombuffer(offsets, np.int32)[[texts.offset, texts.offset + len(texts)]].tolist()
+    found = np.frombuffer(data, np.uint8)[first:last]
+    return bool(len(found) and (found.min() < 0x20 or found.max() > 0x7E))
 
 
 def _write_lines(file: BinaryIO, lines: Any) -> None:

@@ -31,10 +31,14 @@ def stoppable() -> Iterator[None]:
 
     Signals that somebody else handles, or that are ignored, as nohup does, are left alone.
     """
+    stopped = False
 
     def stop(number: int, _: object) -> None:
-        for one in before:
-            signal.signal(one, signal.SIG_DFL)
+        nonlocal stopped
+        if stopped:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stopped = True
         raise Stopped(number)
 
     usual = {signal.SIG_DFL, signal.default_int_handler}
@@ -44,13 +48,9 @@ def stoppable() -> Iterator[None]:
             signal.signal(one, stop)
     except ValueError:  # not in the main thread, where signals do not come
         before = {}
-    ended = False
     try:
         yield
-    except Stopped:
-        ended = True
-        raise
     finally:
-        if not ended:
+        if not stopped:  # else the process is about to end
             for one, handler in before.items():
                 signal.signal(one, handler)

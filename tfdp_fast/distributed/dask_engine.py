@@ -6,8 +6,9 @@ Needs the extra ``dask``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from tfdp_fast._text import one_line
@@ -84,6 +85,7 @@ class DaskExecutor(RelayExecutor["Future[Any]"]):
             raise OptionError("workers are those of the cluster: leave the number out, or the address")
         self._mine = current is None
         self._cluster: Any = None
+        self._quiet = ExitStack()
         if current is not None:
             self._client: Any = current
         elif address is not None:
@@ -91,6 +93,8 @@ class DaskExecutor(RelayExecutor["Future[Any]"]):
         else:
             self._cluster = _started(resolve_threads(workers))
             self._client = _connected(self._cluster, "this machine")
+        if self._mine:
+            self._quiet.enter_context(_silence())
         # Calls that look alike are different ones, and what fails is tried again elsewhere.
         self._executor = self._client.get_executor(pure=False, retries=0)
         self._lost = False
@@ -116,6 +120,7 @@ class DaskExecutor(RelayExecutor["Future[Any]"]):
             self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+        self._quiet.close()
 
     def _in_our_words(self, error: BaseException) -> BaseException:
         if isinstance(error, distributed.KilledWorker):
@@ -138,6 +143,20 @@ def _current() -> Any:
         return distributed.Client.current()
     except ValueError:
         return None
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Dask prints what it thinks of workers that are gone; what matters of it comes with the futures."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _started(workers: int) -> Any:

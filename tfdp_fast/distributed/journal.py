@@ -58,7 +58,8 @@ class Journal:
 
     On a local file system each event is there at once. An object store gets what there is when `tick` is
     called and a while has passed, and at the end. A log that cannot be written does not stop anything: that
-    is said once, as a warning of the logger ``tfdp_fast``. Use it from one thread.
+    is said at the end, as a warning of the logger ``tfdp_fast``, unless an error ends the block, which says
+    enough. Use it from one thread.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ class Journal:
         self._sink = _File(folder.local / self.name) if folder.local else _Objects(folder, self._stem)
         self._every = every
         self._next_write = time.monotonic() + every
-        self._warned = False
+        self._failure: Exception | None = None
 
     def write(self, event: str, /, **fields: Any) -> None:
         """Log an event.
@@ -119,17 +120,21 @@ class Journal:
             self._flush()
             self._next_write = time.monotonic() + self._every
 
-    def close(self) -> None:
-        """Write what is left."""
+    def close(self, *, warn: bool = True) -> None:
+        """Write what is left; say it, if something could not be written."""
         self._flush()
         with self._forgiven():
             self._sink.close()
+        if warn and (failure := self._failure) is not None:
+            self._failure = None
+            reason = failure.strerror if isinstance(failure, OSError) and failure.strerror else failure
+            _log.warning("the log %s cannot be written: %s", self.name, reason)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close(warn=kind is None)
 
     def _write(self, moment: float, event: str, fields: dict[str, Any]) -> None:
         when = datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds")
@@ -147,9 +152,7 @@ class Journal:
         try:
             yield
         except Exception as error:
-            if not self._warned:
-                self._warned = True
-                _log.warning("the log %s cannot be written: %s", self.name, error)
+            self._failure = self._failure or error
 
 
 class _File:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -198,6 +199,7 @@ def _connect(address: str | None, workers: int) -> None:
         # Ray itself would try for minutes.
         if not _answers(host, port):
             raise EngineError(f"no Ray answers at {there}")
+    terminate = signal.getsignal(signal.SIGTERM)
     try:
         if address is None:
             with environment(PYTHONPATH=python_path(), RAY_USAGE_STATS_ENABLED="0"):
@@ -209,6 +211,9 @@ def _connect(address: str | None, workers: int) -> None:
     except Exception as error:
         doing = "be started" if address is None else f"be reached at {address}"
         raise EngineError(f"Ray cannot {doing}: {_said(error)}") from error
+    if callable(terminate) and threading.current_thread() is threading.main_thread():
+        # Ray takes it, to print where each thread is, and end the process.
+        signal.signal(signal.SIGTERM, terminate)
     _let_talk(False)
 
 

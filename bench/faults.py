@@ -344,9 +344,9 @@ def table(rows: Sequence[Row], instances: int, seconds: float) -> str:
     about = describe_machine()
     return (
         f"{SHARDS} shards, {instances:,} instances with outlines across images of 8000 × 8000; "
-        f"{os.cpu_count()} processors ({about['processor']}); all of it took {seconds / 60:.0f} minutes. When: how "
-        "much of the time of a full run had passed, or how much of the disk was there. Time: what it took "
-        "after it was started again, else all of it, in full runs; median, least and most.\n\n"
+        f"{os.cpu_count()} processors ({about['processor']}); all of it took {seconds / 60:.0f} minutes. "
+        "When: how much of the time of a full run had passed, or how much of the disk was there. Time: what "
+        "it took after it was started again, else all of it, in full runs; median, least and most.\n\n"
         + markdown(COLUMNS, [row.cells() for row in rows])
     )
 

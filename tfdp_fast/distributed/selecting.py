@@ -18,6 +18,7 @@ from tfdp_fast.distributed.images import ImagesAbout, ImagesFile, images_name
 from tfdp_fast.distributed.merging import IdRun, hash_of, merged
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.distributed.wanted import Wanted
+from tfdp_fast.formats._arrow_columns import own_ids
 from tfdp_fast.selection import Of, number_to_keep
 from tfdp_fast.tables import Ids
 
@@ -185,7 +186,7 @@ class _Kept:
         keeper = copy.deepcopy(self.keeper)
         batches = self.parts.batches(self.shard, ["image_id", "score"])
         return np.concatenate(
-            [_ids(batch["image_id"])[_kept(self.parts, batch, keeper)] for batch in batches]
+            [own_ids(batch["image_id"])[_kept(self.parts, batch, keeper)] for batch in batches]
         )
 
 
@@ -195,13 +196,6 @@ def _kept(parts: ImageParts, batch: Any, keeper: Keeper) -> NDArray[np.bool_]:
     kept = np.zeros(batch.num_rows, np.bool_)
     kept[candidates] = keeper.keep(batch["score"].to_numpy()[candidates])
     return kept
-
-
-def _ids(column: Any) -> Ids:
-    if pa.types.is_string(column.type):
-        return np.array(column.to_pylist(), np.str_)
-    found: Ids = column.to_numpy()
-    return found
 
 
 def _write_lists(storage: Storage, parts: ImageParts, cut: Cut) -> list[_Kept]:

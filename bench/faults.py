@@ -29,13 +29,13 @@ import psutil
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from kills_support import Corpus, Expected, RunProcess, is_open, small_disk, write_corpus
+from kills_support import Corpus, Expected, RunProcess, kill_at, small_disk, write_corpus
 from run_support import events
 from tfdp_fast.timing.machine import describe_machine
 from tfdp_fast.timing.text import markdown
 
 BEGIN, END = "<!-- faults: written by bench/faults.py -->", "<!-- end of faults -->"
-SHARDS = 40
+SHARDS, PER_IMAGE = 40, 20
 
 
 class TooLateError(Exception):
@@ -54,14 +54,14 @@ class Trial:
         Whether all of its files have the same bytes in the end.
     again : int
         Tasks that were tried again in the same run.
-    share : float
-        How long it took from there, or all of it, as a share of a run that is left alone.
+    seconds : float
+        How long it took from where it was started again, or all of it.
     """
 
     moments: list[float]
     same: bool
     again: int
-    share: float
+    seconds: float
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Patient:
     options : list of str
         Of the engine.
     seconds : float
-        What a run takes that is left alone; the median of three.
+        What a run took that was left alone, a while ago.
     """
 
     expected: Expected
@@ -86,13 +86,15 @@ class Patient:
     number: int = field(default=0)
 
     def __post_init__(self) -> None:
-        times = []
-        for _ in range(3):
-            begin = time.perf_counter()
-            self.well(self.start(folder := self.new()))
-            times.append(time.perf_counter() - begin)
-            assert self.same(folder)
-        self.seconds = statistics.median(times)
+        self.left_alone()
+
+    def left_alone(self) -> float:
+        """What a full run takes now: the machine may have other work as well."""
+        begin = time.perf_counter()
+        self.well(self.start(folder := self.new()))
+        self.seconds = time.perf_counter() - begin
+        assert self.same(folder)
+        return self.seconds
 
     def new(self) -> Path:
         """A run folder that is not there yet."""
@@ -108,10 +110,10 @@ class Patient:
             raise RuntimeError(f"a run that should come to a good end has not: {ended}")
 
     def go_on(self, folder: Path, *more: str, **how: Any) -> float:
-        """Start again, to the good end; how long it took, as a share of a full run."""
+        """Start again, to the good end; how long it took, seconds."""
         begin = time.perf_counter()
         self.well(self.start(folder, *more, **how))
-        return (time.perf_counter() - begin) / self.seconds
+        return time.perf_counter() - begin
 
     def moment(self, low: float = 0.05, high: float = 0.95) -> float:
         return self.rng.uniform(low, high)
@@ -152,28 +154,16 @@ def workers_killed(count: int, processes: Callable[[RunProcess], list[int]] = Ru
         moments, last = [], patient.moment(0.3, 0.6)
         for _ in range(count):
             patient.wait(run, begin, last)
-            victim: list[int] = []
-
-            def busy(victim: list[int] = victim) -> bool:
-                victim += [one for one in processes(run) if holds_a_shard(one)]
-                return bool(victim)
-
-            if not run.until(busy):
+            if not run.until(lambda: kill_at("part-*.json", processes(run))):
                 raise TooLateError
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(patient.rng.choice(victim), signal.SIGKILL)
             last = (time.perf_counter() - begin) / patient.seconds
             moments.append(last)
             last += patient.moment(0.1, 0.2)
         patient.well(run)
-        share = (time.perf_counter() - begin) / patient.seconds
-        return Trial(moments, patient.same(folder), again(folder), share)
+        seconds = time.perf_counter() - begin
+        return Trial(moments, patient.same(folder), again(folder), seconds)
 
     return strike
-
-
-def holds_a_shard(process: int) -> bool:
-    return any(is_open(process, f"part-{number:03d}.json") for number in range(SHARDS))
 
 
 def driver_ended(count: int, number: signal.Signals, low: float = 0.05) -> Fault:
@@ -187,8 +177,8 @@ def driver_ended(count: int, number: signal.Signals, low: float = 0.05) -> Fault
             moments.append(patient.moment(low))
             patient.wait(run, time.perf_counter(), moments[-1])
             run.kill(number)
-        share = patient.go_on(folder)
-        return Trial(moments, patient.same(folder), again(folder), share)
+        seconds = patient.go_on(folder)
+        return Trial(moments, patient.same(folder), again(folder), seconds)
 
     return strike
 
@@ -206,8 +196,8 @@ def disk_full(patient: Patient) -> Trial:
         if ended.code == 0:
             raise TooLateError
         disk.make_room()
-        share = patient.go_on(inside, before=disk.before)
-        return Trial([moment], patient.same(disk.folder / "run"), again(disk.folder / "run"), share)
+        seconds = patient.go_on(inside, before=disk.before)
+        return Trial([moment], patient.same(disk.folder / "run"), again(disk.folder / "run"), seconds)
 
 
 def file_damaged(patient: Patient) -> Trial:
@@ -223,8 +213,8 @@ def file_damaged(patient: Patient) -> Trial:
     finally:
         path.write_bytes(good)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    share = patient.go_on(folder, "--changed", "rescore")
-    return Trial([], patient.same(folder), again(folder), share)
+    seconds = patient.go_on(folder, "--changed", "rescore")
+    return Trial([], patient.same(folder), again(folder), seconds)
 
 
 # --- All of them --------------------------------------------------------------------------------------------
@@ -240,14 +230,18 @@ class Row:
         What was done.
     trials : list of Trial
         What came of it.
+    seconds : float
+        What a run takes that is left alone, one before and one after these.
     """
 
     what: str
     trials: list[Trial]
+    seconds: float
 
     def cells(self) -> list[str]:
         moments = [moment for trial in self.trials for moment in trial.moments]
-        retried, shares = ([getattr(trial, name) for trial in self.trials] for name in ("again", "share"))
+        retried = [trial.again for trial in self.trials]
+        shares = [trial.seconds / self.seconds for trial in self.trials]
         return [
             self.what,
             f"{len(self.trials)}",
@@ -264,10 +258,11 @@ COLUMNS = ["what", "times", "when", "same bytes", "tasks tried again", "time"]
 def struck(what: str, fault: Fault, patient: Patient, times: int) -> Row:
     """So many trials of a fault; those that come too late do not count."""
     trials: list[Trial] = []
+    before = patient.left_alone()
     while len(trials) < times:
         with contextlib.suppress(TooLateError):
             trials.append(fault(patient))
-    row = Row(what, trials)
+    row = Row(what, trials, (before + patient.left_alone()) / 2)
     print(f"| {' | '.join(row.cells())} |", flush=True)
     return row
 
@@ -308,9 +303,9 @@ def on_ray(corpus: Corpus, folder: Path, rng: random.Random, times: int) -> Iter
             patient.wait(run, begin, moment)
             cluster.kill_node()
             patient.well(run)
-            share = (time.perf_counter() - begin) / patient.seconds
+            seconds = time.perf_counter() - begin
             cluster.add_node()
-            return Trial([moment], patient.same(path), again(path), share)
+            return Trial([moment], patient.same(path), again(path), seconds)
 
         yield struck("Ray: a worker killed", workers_killed(1, processes), patient, times)
         yield struck("Ray: one of two nodes killed", node_killed, patient, times)
@@ -343,12 +338,23 @@ def on_dask(corpus: Corpus, folder: Path, rng: random.Random, times: int) -> Ite
 def table(rows: Sequence[Row], instances: int, seconds: float) -> str:
     about = describe_machine()
     return (
-        f"{SHARDS} shards, {instances:,} instances with outlines across images of 8000 × 8000; "
-        f"{os.cpu_count()} processors ({about['processor']}); all of it took {seconds / 60:.0f} minutes. "
-        "When: how much of the time of a full run had passed, or how much of the disk was there. Time: what "
-        "it took after it was started again, else all of it, in full runs; median, least and most.\n\n"
+        f"{SHARDS} shards, {instances:,} instances with outlines across images of 8000 × 8000, on "
+        f"{about['processors']} processors ({about['processor']}). All of it took {seconds / 60:.0f} "
+        f"minutes; a run that is left alone takes {said(rows)}. When: how much of that time had passed, or "
+        "how much room the disk had, of what is needed. Time: of all of it or, where it was started again, "
+        "from there; in runs that are left alone; median, least and most.\n\n"
         + markdown(COLUMNS, [row.cells() for row in rows])
     )
+
+
+def said(rows: Sequence[Row]) -> str:
+    """How long runs take that are left alone."""
+    times: dict[str, list[float]] = {}
+    for row in rows:
+        times.setdefault(f"on {row.what.partition(':')[0]}" if ":" in row.what else "here", []).append(
+            row.seconds
+        )
+    return ", ".join(f"{statistics.median(some):.1f} s {where}" for where, some in times.items())
 
 
 def with_table(text: str, content: str) -> str:
@@ -371,8 +377,8 @@ def main() -> int:
     rng = random.Random(options.seed)
     folder = Path(tempfile.mkdtemp(prefix="tfdp-faults-"))
     try:
-        plain = write_corpus(folder / "plain data", shards=SHARDS, per_image=24)
-        shared = write_corpus(folder / "shared data", shards=SHARDS, per_image=24, shared=True)
+        plain = write_corpus(folder / "plain data", shards=SHARDS, per_image=PER_IMAGE)
+        shared = write_corpus(folder / "shared data", shards=SHARDS, per_image=PER_IMAGE, shared=True)
         rows: list[Row] = []
         if "local" in options.engines:
             rows += here((plain, shared), folder, rng, options.times)
@@ -382,7 +388,7 @@ def main() -> int:
             rows += on_dask(plain, folder, rng, options.times)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    text = table(rows, SHARDS * 16 * 24, time.perf_counter() - begin)
+    text = table(rows, SHARDS * 16 * PER_IMAGE, time.perf_counter() - begin)
     print(f"\n{text}")
     if options.page is not None:
         options.page.write_text(with_table(options.page.read_text(), text))

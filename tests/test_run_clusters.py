@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kills_support import Expected, RunProcess, is_open, temporaries, write_corpus
+from kills_support import Expected, RunProcess, kill_at, temporaries, write_corpus
 from run_support import events
 from tfdp_fast.distributed import run_status
 
@@ -29,16 +28,9 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Expected:
     return Expected.of(write_corpus(folder / "data", per_image=24), folder / "run")
 
 
-def process_when_at(run: RunProcess, name: str, processes: Callable[[], list[int]]) -> int:
-    """The process that has a file open, when there is one."""
-    found: list[int] = []
-
-    def look() -> bool:
-        found.extend(process for process in processes() if is_open(process, name))
-        return bool(found)
-
-    assert run.until(look)
-    return found[0]
+def killed_at(run: RunProcess, name: str, processes: Callable[[], list[int]]) -> bool:
+    """Kill the process that has a file open, when there is one."""
+    return run.until(lambda: kill_at(name, processes()))
 
 
 def has_done(run: RunProcess, tasks: int) -> bool:
@@ -98,7 +90,7 @@ def on_ray(cluster: RayCluster, expected: Expected, folder: Path) -> RunProcess:
 class TestRay:
     def test_a_worker_is_killed(self, ray_nodes: RayCluster, plain: Expected, tmp_path: Path) -> None:
         run = on_ray(ray_nodes, plain, tmp_path)
-        os.kill(process_when_at(run, "part-007.json", partial(of_ray, ray_nodes)), signal.SIGKILL)
+        assert killed_at(run, "part-007.json", partial(of_ray, ray_nodes))
         assert lost_and_done_again(plain, run, "killed") == ["007"]
 
     def test_a_node_dies(self, ray_nodes: RayCluster, plain: Expected, tmp_path: Path) -> None:
@@ -161,8 +153,7 @@ def on_dask(cluster: DaskCluster, expected: Expected, folder: Path) -> RunProces
 class TestDask:
     def test_a_worker_is_killed(self, dask_workers: DaskCluster, plain: Expected, tmp_path: Path) -> None:
         run = on_dask(dask_workers, plain, tmp_path)
-        victim = process_when_at(run, "part-007.json", lambda: [one.pid for one in dask_workers.workers])
-        os.kill(victim, signal.SIGKILL)
+        assert killed_at(run, "part-007.json", lambda: [one.pid for one in dask_workers.workers])
         # To Dask, a task that waits for this worker is lost as well.
         lost = lost_and_done_again(plain, run, "died")
         assert "007" in lost

@@ -186,25 +186,6 @@ class RunProcess:
         self.seen.update(map(int, found))
         return list(map(int, found))
 
-    def worker_at(self, name: str) -> int | None:
-        """The worker that has a file open."""
-        for worker in self.workers():
-            if is_open(worker, name):
-                return worker
-        return None
-
-    def worker_when_at(self, name: str) -> int:
-        """The same, when there is one."""
-        found: list[int] = []
-
-        def look() -> bool:
-            if (worker := self.worker_at(name)) is not None:
-                found.append(worker)
-            return bool(found)
-
-        assert self.until(look)
-        return found[0]
-
     def events(self) -> list[dict[str, Any]]:
         """What it has logged so far."""
         if self._log is None:
@@ -293,13 +274,27 @@ def _all_of(pipe: int) -> str:
 
 
 def is_open(process: int, name: str) -> bool:
-    """Has a process a file of this name open?"""
+    """Has a process a file of this name open? It may have wildcards."""
     with contextlib.suppress(OSError):
         for file in Path(f"/proc/{process}/fd").iterdir():
             with contextlib.suppress(OSError):
-                if file.readlink().name == name:
+                if file.readlink().match(name):
                     return True
     return False
+
+
+def kill_at(name: str, processes: Sequence[int]) -> int | None:
+    """Kill the process that has a file of this name open, while it has; None if there is none."""
+    for process in processes:
+        if is_open(process, name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
+                wait_until(lambda process=process: _state(process) in "TZ")  # type: ignore[misc]
+                there = is_open(process, name)
+                os.kill(process, signal.SIGKILL if there else signal.SIGCONT)
+                if there:
+                    return process
+    return None
 
 
 def completed(sources: Sequence[str], folder: Path, *more: str, **how: Any) -> Ended:

@@ -6,6 +6,8 @@ import contextlib
 import signal
 from collections.abc import Iterator
 
+from tfdp_fast._insisting import insisting
+
 __all__ = ["Stopped", "stoppable"]
 
 _SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
@@ -49,7 +51,8 @@ def stoppable() -> Iterator[None]:
     except ValueError:  # not in the main thread, where signals do not come
         before = {}
     try:
-        yield
+        with insisting(Stopped):
+            yield
     finally:
         if not stopped:  # else the process is about to end
             for one, handler in before.items():

@@ -17,6 +17,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
+from tfdp_fast._insisting import insisting
 from tfdp_fast._text import one_line
 from tfdp_fast.errors import EngineError
 
@@ -72,7 +73,8 @@ def serve() -> None:
     waiting: SimpleQueue[bytes | None] = SimpleQueue()
     busy = threading.Event()
     threading.Thread(target=_listen, args=(calls, waiting, busy), daemon=True).start()
-    with contextlib.suppress(BrokenPipeError, _Terminated):  # the former if the driver has gone
+    # The former if the driver has gone.
+    with contextlib.suppress(BrokenPipeError, _Terminated), insisting(_Terminated):
         send(answers, b"")
         while (call := waiting.get()) is not None:
             answer = _answer(call)

@@ -23,6 +23,7 @@ from tfdp_fast.distributed.shard_scoring import ShardScored, score_shard
 from tfdp_fast.distributed.shards import Shard
 from tfdp_fast.distributed.straddling import Straddling
 from tfdp_fast.distributed.tasks import Event, Outcome, Task
+from tfdp_fast.distributed.waiting import Waiting
 from tfdp_fast.errors import DataError
 
 if TYPE_CHECKING:
@@ -256,7 +257,10 @@ class Stages:
             self.journal.task(event, **more)
             self._watcher.event(event)
 
+        waiting = Waiting(opened.slots, self.journal)
+
         def on_tick() -> None:
+            waiting.look()
             self.journal.tick()
             self._watcher.tick()
 

@@ -25,8 +25,14 @@ from tfdp_fast.status import Status
 
 HEADER = Path(__file__).resolve().parents[1] / "cpp" / "include" / "tfdp" / "status.hpp"
 HEAVY = ["numpy", "numba", "llvmlite", "pyarrow", "pandas", "msgspec", "PIL", "rich", "matplotlib", "torch"]
-NEED_TORCH = set() if importlib.util.find_spec("torch") else {"tfdp_fast.integrations.torch"}
-MODULES = sorted({m.name for m in pkgutil.walk_packages(tfdp.__path__, "tfdp_fast.")} - NEED_TORCH)
+EXTRAS = {
+    "torch": "tfdp_fast.integrations.torch",
+    "ray": "tfdp_fast.distributed.ray_engine",
+    "distributed": "tfdp_fast.distributed.dask_engine",
+}
+"""Packages that a module cannot be imported without."""
+WITHOUT = {module for package, module in EXTRAS.items() if importlib.util.find_spec(package) is None}
+MODULES = sorted({m.name for m in pkgutil.walk_packages(tfdp.__path__, "tfdp_fast.")} - WITHOUT)
 
 
 def run(script: str, *options: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import logging
 import operator
 import os
@@ -23,6 +24,9 @@ _log = logging.getLogger(__name__.partition(".")[0])
 
 AHEAD = 4
 """Chunks for each thread that are begun before the first of them is wanted."""
+
+_NUMBERS = itertools.count()
+"""Of pools: each knows its threads by it."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -93,7 +97,8 @@ def map_in_order(function: Callable[[T], R], items: Iterable[T], threads: int) -
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="tfdp")
+    prefix = f"tfdp-{next(_NUMBERS)}"
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=prefix)
     begun: deque[Future[R]] = deque()
     try:
         for future in _submitted(pool, function, items):
@@ -104,6 +109,10 @@ def map_in_order(function: Callable[[T], R], items: Iterable[T], threads: int) -
             yield begun.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        # The pool does not know a thread that was being started when a Ctrl-C came. It ends as the others do.
+        for thread in threading.enumerate():
+            if thread.name.startswith(f"{prefix}_") and thread.is_alive():
+                thread.join()
 
 
 def _submitted(pool: Executor, function: Callable[[T], R], items: Iterable[T]) -> Iterator[Future[R]]:

@@ -2,9 +2,11 @@
 
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "json_position.hpp"
 
@@ -44,6 +46,9 @@ class JsonCursor : public JsonPosition {
     /// 255.
     template <class Put>
     [[nodiscard]] bool take_string(Put put);
+
+    /// Takes a string and appends its characters, unescaped, to `text`: the same, for long ones.
+    [[nodiscard]] bool take_string(std::vector<std::uint8_t>& text);
 
     /// Takes any value.
     [[nodiscard]] bool skip_value();
@@ -116,6 +121,37 @@ bool JsonCursor::take_string(Put put) {
             return false;
         }
         put(static_cast<std::uint8_t>(c < 255 ? c : 255));
+    }
+    return false;
+}
+
+inline bool JsonCursor::take_string(std::vector<std::uint8_t>& text) {
+    if (!take('"')) {
+        return false;
+    }
+    const auto find = [](char c, const char* begin, const char* end) {
+        return static_cast<const char*>(std::memchr(begin, c, static_cast<std::size_t>(end - begin)));
+    };
+    const char* quote = nullptr;  // the next one, escaped or not
+    while (at_ != end_) {
+        if (quote == nullptr || quote < at_) {
+            quote = find('"', at_, end_);
+            if (quote == nullptr) {
+                return false;
+            }
+        }
+        const char* const escape = find('\\', at_, quote);
+        const char* const stop = escape != nullptr ? escape : quote;
+        text.insert(text.end(), at_, stop);
+        at_ = stop + 1;
+        if (escape == nullptr) {
+            return true;
+        }
+        std::uint32_t c = 0;
+        if (!take_escape(c)) {
+            return false;
+        }
+        text.push_back(static_cast<std::uint8_t>(c < 255 ? c : 255));
     }
     return false;
 }

@@ -41,8 +41,7 @@ Status take_polygon(JsonCursor& json, SegmentationBatch& batch) {
 Status take_counts(JsonCursor& json, SegmentationBatch& batch, SegmentationKind& kind) {
     if (json.peek() == '"') {
         kind = SegmentationKind::compressed_rle;
-        const bool whole = json.take_string([&](std::uint8_t c) { batch.text.push_back(c); });
-        return whole ? Status::ok : Status::json_malformed;
+        return json.take_string(batch.text) ? Status::ok : Status::json_malformed;
     }
     if (json.peek() != '[') {
         return Status::rle_counts_type;

@@ -83,6 +83,31 @@ TEST(JsonCursor, StringsAreUnescaped) {
     }
 }
 
+TEST(JsonCursor, LongStringsAreUnescapedAlike) {
+    // Every arrangement of plain characters, escapes and quotes, whole, cut off, and with more behind it.
+    const std::string pieces[] = {"a", "0123456789", "\\\\", "\\\"", "\\n", "\\u20ac", "\"", "\\", "\xff"};
+    for (const std::string& first : pieces) {
+        for (const std::string& second : pieces) {
+            for (const std::string& third : pieces) {
+                for (const char* end : {"", "\"", "\", \"x\""}) {
+                    const std::string text = "\"" + first + second + third + end;
+                    bool whole = false;
+                    const std::string expected = string(text.c_str(), whole);
+                    JsonCursor json{std::string_view(text)};
+                    std::vector<std::uint8_t> found = {1};
+                    EXPECT_EQ(json.take_string(found), whole) << text;
+                    if (whole) {
+                        EXPECT_EQ(std::string(found.begin() + 1, found.end()), expected) << text;
+                        JsonCursor other{std::string_view(text)};
+                        (void)other.take_string([](std::uint8_t) {});
+                        EXPECT_EQ(json.at_end(), other.at_end()) << text;
+                    }
+                }
+            }
+        }
+    }
+}
+
 TEST(JsonCursor, SkipsAnyValue) {
     for (const char* text :
          {"1", "\"a,]}\\\"b\"", "[1,[2,{\"a\":\"]\"}]]", "{\"a\":{\"b\":[]}}", "null", "true"}) {

@@ -16,6 +16,7 @@ from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.counts_writing import CROWD
 from tfdp_fast.distributed.footers import check_columns, footer_text, reading_errors
 from tfdp_fast.errors import DataError
+from tfdp_fast.formats._arrow_columns import own_ids
 from tfdp_fast.tables import Ids
 
 __all__ = ["CountsBlock", "CountsFile"]
@@ -104,7 +105,7 @@ class CountsFile:
         for group in range(self._parquet.num_row_groups):
             with reading_errors(self.source):
                 column = self._parquet.read_row_group(group, ["image_id"], use_threads=False)["image_id"]
-            ids = _ids(column.combine_chunks())
+            ids = own_ids(column.combine_chunks())
             found.append(ids[_starts(ids)])
         image_ids = np.concatenate(found) if found else np.empty(0, np.int64)
         self._check(len(image_ids), self.about.annotations)
@@ -134,7 +135,7 @@ _READ = ["image_id", "file_name", "category_id", "straight", "diagonal", "area2"
 
 def _block_of(table: Any) -> CountsBlock:
     columns = {name: _whole(table[name]) for name in table.column_names}
-    ids = _ids(columns["image_id"])
+    ids = own_ids(columns["image_id"])
     starts = _starts(ids)
     flags = columns["flags"]
     offsets = np.append(starts, len(ids))
@@ -152,7 +153,7 @@ def _block_of(table: Any) -> CountsBlock:
         ids[starts],
         columns["file_name"].take(pa.array(starts)).cast(pa.string()),
         offsets,
-        _ids(columns["category_id"].drop_null()),
+        own_ids(columns["category_id"].drop_null()),
         (flags.fill_null(0).to_numpy()[rows] & CROWD) != 0,
         BoundaryCounts(numbers("straight"), numbers("diagonal"), numbers("area2")),
     )
@@ -161,13 +162,6 @@ def _block_of(table: Any) -> CountsBlock:
 def _whole(column: Any) -> Any:
     """A column in one piece."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _ids(column: Any) -> Ids:
-    if pa.types.is_string(column.type):
-        return np.array(column.to_pylist(), np.str_)
-    found: Ids = column.to_numpy()
-    return found
 
 
 def _starts(ids: Ids) -> NDArray[np.int64]:

@@ -97,6 +97,7 @@ def write_counts(counts: ShardCounts, about: CountsAbout, file: BinaryIO) -> Non
         column_encoding=dict.fromkeys(integers, _DELTA),
         dictionary_pagesize_limit=_LARGEST_DICTIONARY,
         write_page_checksum=True,
+        write_statistics=["image_id", "category_id"],
         store_schema=False,
     ) as writer:
         begin = 0

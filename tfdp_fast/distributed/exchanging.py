@@ -24,7 +24,7 @@ from tfdp_fast.distributed.straddling import (
     read_straddling,
 )
 from tfdp_fast.errors import DataError
-from tfdp_fast.tables import Ids
+from tfdp_fast.formats._arrow_columns import own_ids
 
 if TYPE_CHECKING:
     from tfdp_fast.distributed.images import RunTotals
@@ -221,7 +221,7 @@ class _Sums:
         self._instances += np.bincount(image[scored], minlength=n)
         some = rows.filter(pa.array(scored))
         counts = BoundaryCounts(*(some[name].to_numpy() for name in ("straight", "diagonal", "area2")))
-        accumulate(self._limbs, image[scored], self._totals.scores(counts, _ids(some["category_id"])))
+        accumulate(self._limbs, image[scored], self._totals.scores(counts, own_ids(some["category_id"])))
 
     def table(self) -> Any:
         """What comes out, image by image."""
@@ -274,13 +274,6 @@ def _split(table: Any, numbers: NDArray[Any]) -> Iterator[tuple[int, Any]]:
     ends = [*begins[1:].tolist(), len(numbers)]
     for number, begin, end in zip(found.tolist(), begins.tolist(), ends, strict=True):
         yield number, table.slice(begin, end - begin)
-
-
-def _ids(column: Any) -> Ids:
-    if pa.types.is_string(column.type):
-        return np.array(column.to_pylist(), np.str_)
-    found: Ids = column.to_numpy()
-    return found
 
 
 def _plan(storage: Storage, digest: str) -> Straddling:

@@ -13,6 +13,7 @@ from tfdp_fast.distributed.images import ImagesFile, images_name
 from tfdp_fast.distributed.running import RESULT
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError
+from tfdp_fast.formats._arrow_columns import own_ids
 from tfdp_fast.scores import Scores
 from tfdp_fast.tables import ImageTable
 
@@ -71,9 +72,8 @@ def _images(parts: list[Any]) -> ImageTable:
         nothing = np.empty(0, np.int64)
         return ImageTable(nothing, np.empty(0, np.object_), nothing, nothing, np.empty(0))
     table = pa.concat_tables(filled)
-    ids = table["image_id"]
     return ImageTable(
-        np.array(ids.to_pylist(), np.str_) if pa.types.is_string(ids.type) else ids.to_numpy(),
+        own_ids(table["image_id"]),
         np.array(table["file_name"].to_pylist(), np.object_),
         table["annotation_count"].to_numpy(),
         table["instance_count"].to_numpy(),

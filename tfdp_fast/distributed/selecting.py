@@ -18,6 +18,7 @@ from tfdp_fast.distributed.images import ImagesAbout, ImagesFile, images_name
 from tfdp_fast.distributed.merging import IdRun, hash_of, merged
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.distributed.wanted import Wanted
+from tfdp_fast.formats._arrow_columns import own_ids
 from tfdp_fast.selection import Of, number_to_keep
 from tfdp_fast.tables import Ids
 
@@ -185,7 +186,7 @@ class _Kept:
         keeper = copy.deepcopy(self.keeper)
         batches = self.parts.batches(self.shard, ["image_id", "score"])
         return np.concatenate(
-            [_ids(batch["image_id"])[_kept(self.parts, batch, keeper)] for batch in batches]
+            [own_ids(batch["image_id"])[_kept(self.parts, batch, keeper)] for batch in batches]
         )
 
 
@@ -195,13 +196,6 @@ def _kept(parts: ImageParts, batch: Any, keeper: Keeper) -> NDArray[np.bool_]:
     kept = np.zeros(batch.num_rows, np.bool_)
     kept[candidates] = keeper.keep(batch["score"].to_numpy()[candidates])
     return kept
-
-
-def _ids(column: Any) -> Ids:
-    if pa.types.is_string(column.type):
-        return np.array(column.to_pylist(), np.str_)
-    found: Ids = column.to_numpy()
-    return found
 
 
 def _write_lists(storage: Storage, parts: ImageParts, cut: Cut) -> list[_Kept]:
@@ -222,14 +216,28 @@ def _write_lists(storage: Storage, parts: ImageParts, cut: Cut) -> list[_Kept]:
 
 def _lines(batch: Any) -> Any:
     """Of each image its id and file name, with a tab between them. Control characters are spelt out."""
-    ids, names = batch["image_id"].cast(pa.string()), pc.fill_null(batch["file_name"], "")
-    return pc.binary_join_element_wise(_plain(ids), _plain(names), pa.scalar("\t")).combine_chunks()
+    ids, names = batch["image_id"], pc.fill_null(batch["file_name"], "")
+    ids = _plain(ids) if pa.types.is_string(ids.type) else ids.cast(pa.string())
+    return pc.binary_join_element_wise(ids, _plain(names), pa.scalar("\t")).combine_chunks()
 
 
 def _plain(texts: Any) -> Any:
+    """The same, with control characters spelt out."""
+    if not any(map(_may_have_control, texts.chunks)):
+        return texts
     if not pc.any(pc.match_substring_regex(texts, _CONTROL)).as_py():
         return texts
     return pa.chunked_array([pa.array([one_line(text) for text in texts.to_pylist()], pa.string())])
+
+
+def _may_have_control(texts: Any) -> bool:
+    """Whether there is a byte that is no printable ASCII: that is quicker to see than what each text has."""
+    _, offsets, data = texts.buffers()
+    if data is None or not len(texts):
+        return False
+    first, last = np.frombuffer(offsets, np.int32)[[texts.offset, texts.offset + len(texts)]].tolist()
+    found = np.frombuffer(data, np.uint8)[first:last]
+    return bool(len(found) and (found.min() < 0x20 or found.max() > 0x7E))
 
 
 def _write_lines(file: BinaryIO, lines: Any) -> None:

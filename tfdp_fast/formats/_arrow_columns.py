@@ -65,6 +65,14 @@ def ids(array: Any, key: Key) -> tuple[Ids, Faults]:
     return np.array(texts, np.str_)[at], faults
 
 
+def own_ids(column: Any) -> Ids:
+    """Ids in a column that we have written: int64, or text without nulls."""
+    if pa.types.is_string(column.type):
+        return np.array(column.to_pylist(), np.str_)
+    found: Ids = column.to_numpy()
+    return found
+
+
 def sides(array: Any, key: Key) -> tuple[NDArray[np.int32], Faults]:
     """Heights or widths."""
     faults = _nulls(array, key)

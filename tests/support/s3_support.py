@@ -97,7 +97,7 @@ class Store:
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[Store]:
     """Serve, and let all libraries find it by the environment, in this process and in its children."""
-    import boto3  # type: ignore[import-untyped]
+    import boto3
 
     from tfdp_fast.distributed import storage
 

@@ -33,6 +33,7 @@ from run_support import (
 )
 from tfdp_fast import distributed
 from tfdp_fast.distributed import run_status
+from tfdp_fast.distributed.folder import RunFolder
 
 ENGINE: dict[str, Any] = {"engine": "threads", "workers": 2}
 
@@ -376,3 +377,18 @@ def test_a_shard_that_has_failed_may_be_mended(run: Run) -> None:
     bad.write_text('{"images": [], "annotations": [], "categories": []} ')
     with pytest.raises(tfdp.OptionError, match=r"z\.json \(52 bytes now, 51 before\)"):
         run.go([*run.parts, str(bad)], rate=0.5)
+
+
+def test_a_run_that_began_meanwhile_is_not_overwritten(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between looking at the folder and locking it, another driver may have come and gone."""
+    locked = RunFolder.locked
+
+    def late(self: RunFolder) -> Any:
+        monkeypatch.setattr(RunFolder, "locked", locked)
+        run.go(rate=0.25)
+        return locked(self)
+
+    monkeypatch.setattr(RunFolder, "locked", late)
+    with pytest.raises(tfdp.OutputError, match="another run has been at work meanwhile: try again"):
+        run.go(rate=0.75)
+    assert manifest_of(run.folder)["wanted"]["share"] == "3/4"

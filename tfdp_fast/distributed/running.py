@@ -25,7 +25,7 @@ from tfdp_fast.distributed.stages import Stages, Watcher
 from tfdp_fast.distributed.storage import Storage, is_address
 from tfdp_fast.distributed.straddling import SHARED_FOLDERS, discard_damaged, find_straddling
 from tfdp_fast.distributed.wanted import Wanted
-from tfdp_fast.errors import DataError, OptionError
+from tfdp_fast.errors import DataError, OptionError, OutputError
 from tfdp_fast.formats.dataset import Difficult, OnError, Problem
 from tfdp_fast.formats.totals import totals_bytes
 from tfdp_fast.masks import Polygons
@@ -200,6 +200,7 @@ def run(
     MeasuringOptions(**given).check()
     storage = Storage(folder)
     there = RunFolder.read(storage)
+    known = None if there is None else there.manifest
     before = None
     if source is None:
         if there is None:
@@ -220,18 +221,28 @@ def run(
     else:
         there.adopt(planned, changed)
     stages = Stages(there, engine, workers, address, retries, watcher or Watcher())
-    with there.locked() as alone, _swept(storage, alone), stages:
-        result = replace(_carried_out(there, stages), seconds=time.perf_counter() - begun)
-        if not result.failed:
-            text = json.dumps(result.to_json(), indent=1)
-            storage.write_bytes(RESULT, text.encode() + b"\n")
-        stages.journal.write(
-            "end",
-            scored=result.scored,
-            failed=len(result.failed),
-            seconds=round(result.seconds, 3),
-            kept=None if result.chosen is None else result.chosen.k,
-        )
+    with there.locked() as alone:
+        now = RunFolder.read(storage)
+        if known != (None if now is None else now.manifest):
+            raise OutputError(f"{storage.location}: another run has been at work meanwhile: try again")
+        with _swept(storage, alone), stages:
+            return _result(there, stages, begun)
+
+
+def _result(there: RunFolder, stages: Stages, begun: float) -> RunResult:
+    """What comes out, once it has been written."""
+    storage = there.storage
+    result = replace(_carried_out(there, stages), seconds=time.perf_counter() - begun)
+    if not result.failed:
+        text = json.dumps(result.to_json(), indent=1)
+        storage.write_bytes(RESULT, text.encode() + b"\n")
+    stages.journal.write(
+        "end",
+        scored=result.scored,
+        failed=len(result.failed),
+        seconds=round(result.seconds, 3),
+        kept=None if result.chosen is None else result.chosen.k,
+    )
     return result
 
 

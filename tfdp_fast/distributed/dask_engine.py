@@ -180,5 +180,5 @@ def _started(workers: int) -> Any:
 def _connected(cluster: Any, name: str) -> Any:
     try:
         return distributed.Client(cluster, timeout=_KNOCK, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AssertionError) as error:  # the last: its loop does not start
         raise EngineError(one_line(f"no scheduler of Dask answers at {name}: {error}")) from error

@@ -30,8 +30,8 @@ from run_process import RATE, Run, command, kept_ids, run
 from run_rivals import in_memory, kernels_alone, over_pixels
 from sa1b_like import Sa1bTars, write_tars
 from tfdp_fast.boundary import BoundaryCounts
-from tfdp_fast.distributed.counts_reading import CountsFile
-from tfdp_fast.distributed.shard_scoring import counts_name, score_shard
+from tfdp_fast.distributed.counts_reading import CountsFile, counts_name
+from tfdp_fast.distributed.shard_scoring import score_shard
 from tfdp_fast.distributed.shards import Shard
 from tfdp_fast.distributed.storage import Storage
 
@@ -67,7 +67,7 @@ def counts_of(shards: Sequence[Shard], storage: Storage) -> NDArray[np.int64]:
     """What the counts files of shards hold."""
     found = []
     for shard in shards:
-        with storage.open(counts_name(shard)) as file:
+        with storage.open(counts_name(shard.key)) as file:
             found += [block.counts.to_array() for block in CountsFile(file, shard.name).blocks()]
     return np.concatenate(found)
 

@@ -25,7 +25,7 @@ from tfdp_fast.distributed.exchanging import exchange_rows, sum_chunk
 from tfdp_fast.distributed.images import ImagesFile
 from tfdp_fast.distributed.loading import load_run_scores
 from tfdp_fast.distributed.pieces import made_from, read_piece, write_pieces
-from tfdp_fast.distributed.running import RunResult
+from tfdp_fast.distributed.results import RunResult
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.distributed.straddling import read_chunk, read_shared, read_straddling
 
@@ -348,7 +348,7 @@ def counts_of(shard, number, n, images, storage):
         np.arange(m), np.ones(m, np.int64), np.zeros(m, np.bool_), counts)
     si, scs = class_sums(np.zeros(m, np.int64), 1, BoundaryCounts.from_array(counts))
     about = CountsAbout(shard.identity, OPTIONS.to_json(), OPTIONS.sha256, "arrow", len(ids), m, m, 0, 0, 0,
-        int(ids[0]), int(ids[-1]), True, True, [ShardClass(1, None, m, si[0], scs[0])])
+        int(ids[0]), int(ids[-1]), True, [ShardClass(1, None, m, si[0], scs[0])])
     with storage.create(f"counts/{shard.key}.parquet") as file:
         write_counts(columns, about, file)
     return about

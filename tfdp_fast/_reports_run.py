@@ -10,7 +10,7 @@ from tfdp_fast._reports import annotation_rows
 from tfdp_fast._reports_select import CANDIDATES, strategy_rows
 from tfdp_fast._text import number
 from tfdp_fast.distributed.manifest import FailedShard
-from tfdp_fast.distributed.running import RunResult
+from tfdp_fast.distributed.results import RunResult
 from tfdp_fast.distributed.status import RunStatus
 from tfdp_fast.strategies import Strategy
 

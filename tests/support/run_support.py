@@ -18,8 +18,8 @@ import tfdp_fast as tfdp
 from record_support import Coco, Record, run_lengths
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.distributed import MeasuringOptions, RunResult, Shard, Storage, Watcher, score_shard
+from tfdp_fast.distributed.counts_reading import counts_name
 from tfdp_fast.distributed.journal import read_journal
-from tfdp_fast.distributed.shard_scoring import counts_name
 from tfdp_fast.distributed.tasks import Event
 from tfdp_fast.scores import Scores, scale_invariant
 
@@ -113,7 +113,7 @@ def pieces(images: Sequence[Any], ends: Sequence[int]) -> list[Shard]:
 def scored(shard: Shard, folder: Path, **options: Any) -> Path:
     """The counts file of a shard."""
     score_shard(shard, Storage(folder), MeasuringOptions(**options))
-    return folder / counts_name(shard)
+    return folder / counts_name(shard.key)
 
 
 def about_of(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfdp_fast.distributed.loading import load_run_scores as load_run_scores
     from tfdp_fast.distributed.manifest import FailedShard as FailedShard
     from tfdp_fast.distributed.planning import pieces_of as pieces_of
-    from tfdp_fast.distributed.running import RunResult as RunResult
+    from tfdp_fast.distributed.results import RunResult as RunResult
     from tfdp_fast.distributed.running import run as run
     from tfdp_fast.distributed.selecting import Chosen as Chosen
     from tfdp_fast.distributed.shard_scoring import ShardScored as ShardScored
@@ -34,7 +34,8 @@ _HOMES = {
     "loading": ("load_run_scores",),
     "manifest": ("FailedShard",),
     "planning": ("pieces_of",),
-    "running": ("RunResult", "run"),
+    "results": ("RunResult",),
+    "running": ("run",),
     "selecting": ("Chosen",),
     "shard_scoring": ("ShardScored", "score_shard"),
     "shards": ("MeasuringOptions", "Shard"),

@@ -65,8 +65,6 @@ class CountsAbout:
         Instances without area; crowd regions; annotations that are marked ``ignore``.
     lowest, highest : int, str or None
         The first and the last image id in ascending order.
-    ascending : bool
-        Whether the image ids come in ascending order.
     continues : bool
         Whether an image may have more annotations in other shards.
     classes : list of ShardClass
@@ -89,7 +87,6 @@ class CountsAbout:
     ignored: int
     lowest: int | str | None
     highest: int | str | None
-    ascending: bool
     continues: bool
     classes: list[ShardClass]
     problems: list[Problem] = field(default_factory=list)

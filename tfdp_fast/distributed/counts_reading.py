@@ -19,7 +19,12 @@ from tfdp_fast.errors import DataError
 from tfdp_fast.formats._arrow_columns import own_ids
 from tfdp_fast.tables import Ids
 
-__all__ = ["CountsBlock", "CountsFile"]
+__all__ = ["CountsBlock", "CountsFile", "counts_name"]
+
+
+def counts_name(key: str) -> str:
+    """The name of the counts file of a shard in its run folder."""
+    return f"counts/{key}.parquet"
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,9 @@ A window of them is in flight, failures are tried again, and each task has one o
 
 from __future__ import annotations
 
-import heapq
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
@@ -36,7 +36,6 @@ def drive(
     retries: int,
     on_event: Callable[[Event], object] = lambda _: None,
     on_tick: Callable[[], object] = lambda: None,
-    pause: float = 0.0,
 ) -> Generator[Outcome[R], None, None]:
     """Run tasks on an executor, and yield the outcome of each of them exactly once, as they finish.
 
@@ -59,8 +58,6 @@ def drive(
         Called with each `Event`, in this thread.
     on_tick : callable
         Called about once a second, in this thread, whether something has happened or not.
-    pause : float
-        Seconds before a task is tried the second time; twice as many before each further time.
 
     Yields
     ------
@@ -82,7 +79,7 @@ def drive(
     17 17 1 None
     x None 3 ValueError: invalid literal for int() with base 10: 'x'
     """
-    loop = _Loop(iter(tasks), executor, window, retries, on_event, on_tick, pause)
+    loop = _Loop(iter(tasks), executor, window, retries, on_event, on_tick)
     try:
         loop.fill()
         while loop.going_on():
@@ -155,7 +152,6 @@ class _Loop(Generic[R]):
         retries: int,
         on_event: Callable[[Event], object],
         on_tick: Callable[[], object],
-        pause: float,
     ) -> None:
         self._fresh = fresh
         self._executor = executor
@@ -163,12 +159,9 @@ class _Loop(Generic[R]):
         self._retries = retries
         self._on_event = on_event
         self._on_tick = on_tick
-        self._pause = pause
         self._flying: dict[Future[_Reply[R]], _Try[R]] = {}
-        self._again: list[tuple[float, int, _Try[R]]] = []  # a heap: when, a number that breaks ties, what
-        self._failures = 0
+        self._again: deque[_Try[R]] = deque()
         self._next_tick = time.monotonic() + TICK
-        self._room = True  # in the window, for a task that waits to be tried again
         self._stopped: Exception | None = None
 
     def fill(self) -> None:
@@ -176,27 +169,19 @@ class _Loop(Generic[R]):
         if self._stopped is None:
             try:
                 size = self._window() if callable(self._window) else self._window
-                while (room := len(self._flying) < max(1, size)) and (attempt := self._next()) is not None:
+                while len(self._flying) < max(1, size) and (attempt := self._next()) is not None:
                     self._submit(attempt)
-                self._room = room
             except Exception as error:
                 self._stopped = error
 
     def going_on(self) -> bool:
-        return self._stopped is None and bool(self._flying or self._again)
+        # What is to be tried again has been submitted as far as it fits.
+        return self._stopped is None and bool(self._flying)
 
     def wait(self) -> list[Outcome[R]]:
-        """Wait until something finishes, a task may be tried again, or it is time for a tick."""
-        now = time.monotonic()
-        until = self._next_tick
-        if self._room and self._again:
-            until = min(until, self._again[0][0])
-        seconds = max(0.0, until - now)
-        done: set[Future[_Reply[R]]] = set()
-        if self._flying:
-            done = wait(self._flying, seconds, FIRST_COMPLETED).done
-        else:  # all that is left failed a moment ago
-            time.sleep(seconds)
+        """Wait until something finishes, or it is time for a tick."""
+        seconds = max(0.0, self._next_tick - time.monotonic())
+        done = wait(self._flying, seconds, FIRST_COMPLETED).done
         outcomes = self._finished([future for future in self._flying if future in done])
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + TICK
@@ -219,9 +204,7 @@ class _Loop(Generic[R]):
         task = next(self._fresh, None)
         if task is not None:
             return _Try(task, 1)
-        if self._again and self._again[0][0] <= time.monotonic():
-            return heapq.heappop(self._again)[2]
-        return None
+        return self._again.popleft() if self._again else None
 
     def _submit(self, attempt: _Try[R]) -> None:
         task = attempt.task
@@ -269,9 +252,7 @@ class _Loop(Generic[R]):
         task, number = attempt.task, attempt.number
         again = kind != "done" and number <= self._retries
         if again:
-            ready = time.monotonic() + self._pause * 2 ** (number - 1)
-            self._failures += 1
-            heapq.heappush(self._again, (ready, self._failures, _Try(task, number + 1)))
+            self._again.append(_Try(task, number + 1))
         event = Event(
             kind,
             task.key,

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tfdp_fast.boundary import BoundaryCounts
-from tfdp_fast.distributed.counts_reading import CountsFile
+from tfdp_fast.distributed.counts_reading import CountsFile, counts_name
 from tfdp_fast.distributed.counts_writing import CROWD
 from tfdp_fast.distributed.pieces import made_from, read_piece, write_pieces
 from tfdp_fast.distributed.storage import Storage
@@ -67,7 +67,7 @@ def exchange_rows(key: str, storage: Storage, digest: str) -> int:
         return 0
     plan = _plan(storage, digest)
     images = read_shared(storage, key)
-    source = f"counts/{key}.parquet"
+    source = counts_name(key)
     found, chunks = [], []
     with storage.open(source) as file:
         for table in CountsFile(file, storage.path_of(source)).tables(_ROWS):

@@ -11,10 +11,9 @@ from typing import Any, Literal, TypeAlias
 
 from tfdp_fast._threads import map_in_order
 from tfdp_fast.distributed.counts_about import CountsAbout
-from tfdp_fast.distributed.counts_reading import CountsFile
+from tfdp_fast.distributed.counts_reading import CountsFile, counts_name
 from tfdp_fast.distributed.images import ImagesFile, images_name
 from tfdp_fast.distributed.manifest import MANIFEST, Manifest, ShardState
-from tfdp_fast.distributed.shard_scoring import counts_name
 from tfdp_fast.distributed.shards import Shard
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError, OptionError, OutputError
@@ -78,10 +77,9 @@ class RunFolder:
             )
         self.manifest = replace(now, states=manifest.states)
 
-    def write(self, states: Mapping[str, ShardState] | None = None) -> None:
+    def write(self, states: Mapping[str, ShardState]) -> None:
         """Write the manifest, with new states of shards; OutputError if it cannot be written."""
-        if states is not None:
-            self.manifest = replace(self.manifest, states=dict(states))
+        self.manifest = replace(self.manifest, states=dict(states))
         self.storage.write_bytes(MANIFEST, self.manifest.to_json())
 
     def done(self) -> dict[str, CountsAbout]:
@@ -110,14 +108,14 @@ class RunFolder:
         with contextlib.closing(map_in_order(self._about, self.manifest.shards, _AT_ONCE)) as abouts:
             for shard, about in zip(self.manifest.shards, abouts, strict=True):
                 if about is None:
-                    name = self.storage.path_of(counts_name(shard))
+                    name = self.storage.path_of(counts_name(shard.key))
                     raise DataError(name, None, "is not there any more, or is damaged: run it again")
                 yield about
 
     def _about(self, shard: Shard) -> CountsAbout | None:
         try:
-            with self.storage.open(counts_name(shard)) as file:
-                about = CountsFile(file, counts_name(shard)).about
+            with self.storage.open(counts_name(shard.key)) as file:
+                about = CountsFile(file, counts_name(shard.key)).about
         except DataError:
             return None
         return about if about.is_of(shard, self.manifest.options) else None
@@ -128,7 +126,8 @@ class RunFolder:
         Only footers are read otherwise, so that a damaged page shows late; the next run makes them again.
         """
         for shard in shards:
-            for name, check in ((counts_name(shard), _check_counts), (images_name(shard.key), _check_images)):
+            of_shard = {counts_name(shard.key): _check_counts, images_name(shard.key): _check_images}
+            for name, check in of_shard.items():
                 if self.storage.exists(name):
                     try:
                         with self.storage.open(name) as file:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tfdp_fast import __version__
 from tfdp_fast.boundary import BoundaryCounts
-from tfdp_fast.distributed.counts_reading import CountsBlock, CountsFile
+from tfdp_fast.distributed.counts_reading import CountsBlock, CountsFile, counts_name
 from tfdp_fast.distributed.footers import check_columns, footer_metadata, footer_text, reading_errors
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError
@@ -141,7 +141,7 @@ def score_images(key: str, storage: Storage, totals: RunTotals, shared: str | No
     OutputError
         If the file cannot be written.
     """
-    source = f"counts/{key}.parquet"
+    source = counts_name(key)
     owned, digest = None, totals.digest
     if shared is not None:
         from tfdp_fast.distributed.exchanging import OwnedImages, shared_digest

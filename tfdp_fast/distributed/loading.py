@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tfdp_fast.distributed.folder import RunFolder
 from tfdp_fast.distributed.images import ImagesFile, images_name
-from tfdp_fast.distributed.running import RESULT
+from tfdp_fast.distributed.results import RESULT
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError
 from tfdp_fast.formats._arrow_columns import own_ids

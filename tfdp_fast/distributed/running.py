@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, cast, get_args
 
@@ -17,9 +17,10 @@ from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.engines import check_engine
 from tfdp_fast.distributed.folder import Changed, RunFolder
 from tfdp_fast.distributed.manifest import FailedShard, Manifest
-from tfdp_fast.distributed.merging_shards import Merger, RunClass
+from tfdp_fast.distributed.merging_shards import Merger
 from tfdp_fast.distributed.planning import INSTANCES, Source, plan
-from tfdp_fast.distributed.selecting import DROP, KEEP, Chosen, Numbers, choose_images
+from tfdp_fast.distributed.results import RESULT, RunResult
+from tfdp_fast.distributed.selecting import DROP, KEEP, Numbers, choose_images
 from tfdp_fast.distributed.shards import MeasuringOptions
 from tfdp_fast.distributed.stages import Stages, Watcher
 from tfdp_fast.distributed.storage import Storage, is_address
@@ -33,61 +34,9 @@ from tfdp_fast.scores import Variant
 from tfdp_fast.selection import Of, check_share
 from tfdp_fast.strategies import Order, StrategyName
 
-__all__ = ["RunResult", "run"]
+__all__ = ["run"]
 
-RESULT, TOTALS, PROBLEMS = "result.json", "totals.json", "problems.jsonl"
-
-
-@dataclass(frozen=True, eq=False)
-class RunResult:
-    """What has come out of a run.
-
-    Attributes
-    ----------
-    folder : str
-        The run folder.
-    shards, scored : int
-        How many shards there are, and how many of them were scored this time; the others had been before.
-    failed : list of FailedShard
-        Those that could not be scored. If there are any, nothing below is known, and nothing is chosen.
-    options : MeasuringOptions
-        How shards are measured.
-    wanted : Wanted
-        How images are scored and chosen.
-    images, annotations, instances : int
-        How many there are; annotations with crowd regions, instances without.
-    degenerate, crowd, ignored, problems : int
-        Instances without area; crowd regions; annotations marked ``ignore``; annotations set aside.
-    classes : list of RunClass
-        With their exact totals.
-    chosen : Chosen or None
-        Those that are kept; None if it was not said how many.
-    seconds : float
-        How long it took.
-    """
-
-    folder: str
-    shards: int
-    scored: int
-    failed: list[FailedShard]
-    options: MeasuringOptions
-    wanted: Wanted
-    images: int = 0
-    annotations: int = 0
-    instances: int = 0
-    degenerate: int = 0
-    crowd: int = 0
-    ignored: int = 0
-    problems: int = 0
-    classes: list[RunClass] = field(default_factory=list)
-    chosen: Chosen | None = None
-    seconds: float = 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for machines."""
-        content = asdict(self)
-        content["options"], content["wanted"] = self.options.to_json(), self.wanted.to_json()
-        return content
+TOTALS, PROBLEMS = "totals.json", "problems.jsonl"
 
 
 def run(
@@ -234,8 +183,7 @@ def _result(there: RunFolder, stages: Stages, begun: float) -> RunResult:
     storage = there.storage
     result = replace(_carried_out(there, stages), seconds=time.perf_counter() - begun)
     if not result.failed:
-        text = json.dumps(result.to_json(), indent=1)
-        storage.write_bytes(RESULT, text.encode() + b"\n")
+        storage.write_bytes(RESULT, json.dumps(result.to_json(), indent=1).encode() + b"\n")
     stages.journal.write(
         "end",
         scored=result.scored,
@@ -284,9 +232,9 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
         manifest.wanted,
     )
     # What has come out before does not stay beside what comes out now.
-    storage.delete(RESULT)
+    for name in (RESULT, KEEP, DROP):
+        storage.delete(name)
     if failed:
-        _delete_lists(storage)
         return result
     merger = _merged(folder)
     storage.write_bytes(TOTALS, totals_bytes(merger.totals))
@@ -311,8 +259,6 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
         except DataError:
             folder.discard_damaged(manifest.shards)
             raise
-    else:
-        _delete_lists(storage)
     return replace(
         result,
         images=merger.images - straddling.repeats,
@@ -325,11 +271,6 @@ def _carried_out(folder: RunFolder, stages: Stages) -> RunResult:
         classes=merger.classes(),
         chosen=chosen,
     )
-
-
-def _delete_lists(storage: Storage) -> None:
-    for name in (KEEP, DROP):
-        storage.delete(name)
 
 
 def _merged(folder: RunFolder) -> Merger:

@@ -13,6 +13,7 @@ import numpy as np
 from tfdp_fast._batches import fill_convention
 from tfdp_fast.boundary import BoundaryCounts
 from tfdp_fast.distributed.counts_about import CountsAbout, ShardClass, class_sums
+from tfdp_fast.distributed.counts_reading import counts_name
 from tfdp_fast.distributed.counts_writing import ShardCounts, write_counts
 from tfdp_fast.distributed.inputs import identity, staged
 from tfdp_fast.distributed.parquet_parts import ParquetPart, is_parquet
@@ -23,8 +24,9 @@ from tfdp_fast.formats.dataset import Dataset, OpenOptions
 from tfdp_fast.formats.documents import open_numbered
 from tfdp_fast.formats.opening import Opening, open_dataset
 from tfdp_fast.status import Status
+from tfdp_fast.tables import Ids
 
-__all__ = ["ShardScored", "counts_name", "score_shard"]
+__all__ = ["ShardScored", "score_shard"]
 
 
 DEFAULTS = MeasuringOptions()
@@ -53,11 +55,6 @@ class ShardScored:
     size: int
     written: int
     seconds: float
-
-
-def counts_name(shard: Shard) -> str:
-    """The name of the counts file of a shard in its run folder."""
-    return f"counts/{shard.key}.parquet"
 
 
 def score_shard(
@@ -94,7 +91,7 @@ def score_shard(
     Examples
     --------
     >>> import tempfile
-    >>> from tfdp_fast.distributed.counts_reading import CountsFile
+    >>> from tfdp_fast.distributed.counts_reading import CountsFile, counts_name
     >>> square = [[0, 0, 9, 0, 9, 9, 0, 9]]
     >>> image = {"image_id": 7, "height": 10, "width": 10}
     >>> image["annotations"] = [{"segmentation": square, "category_id": 3}]
@@ -102,7 +99,7 @@ def score_shard(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     storage = Storage(folder)
     ...     scored = score_shard(shard, storage)
-    ...     with storage.open(counts_name(shard)) as file:
+    ...     with storage.open(counts_name(shard.key)) as file:
     ...         [block] = CountsFile(file, "counts").blocks()
     >>> scored.instances, block.image_ids, block.counts.area
     (1, array([7]), array([64.]))
@@ -113,7 +110,7 @@ def score_shard(
         counts, statuses = dataset.measure(fill_convention(options.polygons), threads=threads, progress=None)
         columns, about = _gathered(dataset, counts, statuses, shard, options)
     _check_identity(shard)
-    with storage.create(counts_name(shard)) as file:
+    with storage.create(counts_name(shard.key)) as file:
         write_counts(columns, about, file)
         written = file.tell()
     return ShardScored(
@@ -192,21 +189,20 @@ def _gathered(
     scored = ~crowd if crowd.any() else slice(None)
     measured = BoundaryCounts.from_array(counts[scored])
     classes = _classes(dataset, index[scored], measured)
-    ids = dataset.image_ids
+    lowest, highest = _bounds(dataset.image_ids)
     about = CountsAbout(
         shard=shard.identity,
         options=options.to_json(),
         options_sha256=options.sha256,
         format=dataset.format,
-        images=len(ids),
+        images=len(dataset.image_ids),
         annotations=len(crowd),
         instances=len(measured),
         degenerate=int(np.count_nonzero(measured.area2 == 0)),
         crowd=int(np.count_nonzero(crowd)),
         ignored=dataset.ignored,
-        lowest=ids.min().item() if ids.dtype.kind == "i" and len(ids) else _text_bound(ids, first=True),
-        highest=ids.max().item() if ids.dtype.kind == "i" and len(ids) else _text_bound(ids, first=False),
-        ascending=bool((ids[1:] > ids[:-1]).all()),
+        lowest=lowest,
+        highest=highest,
         continues=dataset.continues,
         classes=classes,
         problems=sorted([*dataset.problems, *problems], key=lambda problem: problem.row),
@@ -214,10 +210,14 @@ def _gathered(
     return columns, about
 
 
-def _text_bound(ids: Any, *, first: bool) -> str | None:
+def _bounds(ids: Ids) -> tuple[int | str | None, int | str | None]:
+    """The first and the last id in ascending order."""
     if not len(ids):
-        return None
-    return str(np.sort(ids)[0 if first else -1])
+        return None, None
+    if ids.dtype.kind == "U":  # NumPy 1 has no least text
+        ids = np.sort(ids)
+        return str(ids[0]), str(ids[-1])
+    return int(ids.min()), int(ids.max())
 
 
 def _classes(dataset: Dataset, index: Any, counts: BoundaryCounts) -> list[ShardClass]:

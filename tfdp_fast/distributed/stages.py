@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from tfdp_fast._text import one_line
+from tfdp_fast._threads import resolve_threads
 from tfdp_fast.distributed.counts_about import CountsAbout
 from tfdp_fast.distributed.driving import drive
 from tfdp_fast.distributed.engines import Engine, open_engine
@@ -133,8 +134,9 @@ class Stages:
         )
         folder.write(states)
         written = time.monotonic()
+        threads = self._threads_of(len(missing))
         tasks = [
-            Task(key, score_shard, (shard, folder.storage, folder.manifest.options), shard.size)
+            Task(key, score_shard, (shard, folder.storage, folder.manifest.options, threads), shard.size)
             for key, shard in missing.items()
         ]
         try:
@@ -216,6 +218,11 @@ class Stages:
             if failed:
                 return failed
         return []
+
+    def _threads_of(self, tasks: int) -> int:
+        """Threads of each task: with fewer of them than processors here, some would have nothing to do."""
+        engine, workers, _ = self._how
+        return max(1, resolve_threads(workers) // max(1, tasks)) if engine in {"local", "threads"} else 1
 
     def _images_of(
         self, shard: Shard, totals: RunTotals, straddling: Straddling, there: dict[str, int]

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfdp_fast.distributed.folder import RunFolder
 from tfdp_fast.distributed.manifest import FailedShard
-from tfdp_fast.distributed.running import RESULT
+from tfdp_fast.distributed.results import RESULT
 from tfdp_fast.distributed.storage import Storage
 from tfdp_fast.errors import DataError
 
@@ -31,7 +31,7 @@ class RunStatus:
     size, done_size : int
         Bytes of all shards, and of those that are done.
     images, annotations, instances : int
-        Of the shards that are done.
+        Of the shards that are done; an image that several of them have counts for each.
     running : bool or None
         Whether a driver is at work; None where that is not known, on an object store.
     result : dict or None

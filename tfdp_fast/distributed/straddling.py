@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tfdp_fast._output import PathLike
-from tfdp_fast.distributed.counts_reading import CountsFile
+from tfdp_fast.distributed.counts_reading import CountsFile, counts_name
 from tfdp_fast.distributed.footers import footer_metadata, footer_text, reading_errors
 from tfdp_fast.distributed.merging import MEMORY, IdRun, shared
 from tfdp_fast.distributed.merging_shards import ShardBounds
@@ -317,7 +317,7 @@ class _Lists:
 
 def _reader(storage: Storage, key: str) -> Callable[[], Ids]:
     def read() -> Ids:
-        name = f"counts/{key}.parquet"
+        name = counts_name(key)
         with storage.open(name) as file:
             return CountsFile(file, storage.path_of(name)).image_ids()
 
